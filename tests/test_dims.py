@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -424,6 +425,38 @@ def test_many_facts_are_learnt_in_time_that_grows_with_them(
 
     monkeypatch.setattr("graphc.ir.facts.map_atoms", counted)
     assert learn(40) <= 2 * learn(20)
+
+
+def test_a_chain_of_facts_is_learnt_in_time_that_grows_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also beside a remainder, which nothing solves."""
+    calls = 0
+
+    def counted(*args: Any) -> Dim:
+        nonlocal calls
+        calls += 1
+        return map_atoms(*args)
+
+    def learn(count: int) -> int:
+        nonlocal calls
+        calls, facts = 0, Facts.empty.with_zero(Dim.symbol("heads") % 3)
+        chain = [Dim.symbol(f"a{i}") for i in range(count)]
+        for double, single in pairwise(chain):
+            facts = facts.with_zero(double - 2 * single)
+        assert facts.equal(chain[0], 2 ** (count - 1) * chain[-1])
+        assert facts.equal(chain[1] + chain[2], 3 * chain[2])
+        return calls
+
+    monkeypatch.setattr("graphc.ir.facts.map_atoms", counted)
+    assert learn(40) <= 2.1 * learn(20)
+
+
+def test_what_divides_by_zero_is_not_solved_for_what_it_holds() -> None:
+    """X = A//0, where 0 is Z - Y - 1: it holds Z and Y, which are X + 1 and X."""
+    a, x, y, z = (Dim.symbol(name) for name in "AXYZ")
+    facts = Facts.empty.with_zero(z - x - 1).with_zero(y - x).with_zero(x - a // (z - y - 1))
+    assert facts.equal(z, y + 1)
 
 
 def test_a_fact_is_put_into_what_is_solved_already() -> None:

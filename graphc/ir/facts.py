@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from math import gcd
 from operator import itemgetter
+from types import MappingProxyType
 from typing import ClassVar
 
 from graphc.ir.dims import (
@@ -44,9 +45,10 @@ class Facts:
 
     zeros: tuple[Dim, ...] = ()
     nonnegatives: tuple[Dim, ...] = ()
-    solved: tuple[tuple[str, Dim], ...] = field(default=(), compare=False, repr=False)
+    solved: Mapping[str, Dim] = field(default_factory=dict, compare=False, repr=False)
     rules: tuple[Dim, ...] = field(default=(), compare=False, repr=False)
     oriented: frozenset[Dim] = field(default=frozenset(), compare=False, repr=False)
+    values: dict[str, Dim] = field(default_factory=dict, init=False, compare=False, repr=False)
     forms: dict[Dim, Dim] = field(default_factory=dict, init=False, compare=False, repr=False)
     bounds: dict[Atom, list[_Bound]] = field(
         default_factory=dict, init=False, compare=False, repr=False
@@ -58,8 +60,7 @@ class Facts:
         if not dim.terms or dim in self.zeros:
             return self
         zeros = (*self.zeros, dim)
-        # What is solved for symbols alone stays so; rules are reduced by one another anew.
-        found = _solve(zeros) if self.rules else _solve([dim], self.solved)
+        found = _solve((*self.rules, dim), self.solved)
         return Facts(zeros, self.nonnegatives, *found, self.oriented | {_orient(dim)})
 
     def without(self, name: str) -> Facts:
@@ -82,7 +83,7 @@ class Facts:
         if not self.zeros:
             return dim
         if dim not in self.forms:
-            self.forms[dim] = _Rewriter(dict(self.solved), self.rules).rewrite(dim)
+            self.forms[dim] = _Rewriter(self.solved, self.rules, self.values).rewrite(dim)
         return self.forms[dim]
 
     def equal(self, left: Dim, right: Dim) -> bool:
@@ -187,10 +188,15 @@ Facts.empty = Facts()
 
 @dataclass(frozen=True, slots=True)
 class _Rewriter:
-    """Rewrites by solved symbols and by rules, each a dim known to be zero."""
+    """Rewrites by solved symbols and by rules, each a dim known to be zero.
+
+    What a symbol is equal to may hold symbols that were solved later: `values` has what is left
+    where these are replaced, too, and is filled, so that a chain of symbols is gone along once.
+    """
 
     solved: Mapping[str, Dim]
-    rules: tuple[Dim, ...]
+    rules: tuple[Dim, ...] = ()
+    values: dict[str, Dim] = field(default_factory=dict)
     memo: dict[FloorDiv, Dim] = field(default_factory=dict)
 
     def rewrite(self, dim: Dim) -> Dim:
@@ -202,13 +208,26 @@ class _Rewriter:
 
     def rewrite_atom(self, atom: Atom) -> Dim:
         if isinstance(atom, str):
-            return self.solved.get(atom, from_atom(atom))
+            return self.value(atom) if atom in self.solved else from_atom(atom)
         if atom not in self.memo:
             self.memo[atom] = from_atom(atom)  # Met again on the way down, it stays as it is.
             above, below = self.rewrite(atom.numerator), self.rewrite(atom.denominator)
             # A divisor that is zero by the facts is the user's error, found when it is evaluated.
             self.memo[atom] = self.divide(above, below) if below.terms else from_atom(atom)
         return self.memo[atom]
+
+    def value(self, symbol: str) -> Dim:
+        pending = [symbol]
+        while symbol not in self.values:
+            name = pending[-1]
+            later = self.solved[name].symbols.intersection(self.solved)
+            if later <= self.values.keys():
+                known = {one: self.values[one] for one in later}
+                self.values[name] = _Rewriter(known, values=known).rewrite(self.solved[name])
+                pending.pop()
+            else:
+                pending += later - self.values.keys()
+        return self.values[symbol]
 
     def divide(self, above: Dim, below: Dim) -> Dim:
         """Divide, expanding D into heads*(D//heads) where this lets the division go further."""
@@ -258,21 +277,20 @@ class _Rewriter:
 
 
 def _solve(
-    zeros: Iterable[Dim], known: Iterable[tuple[str, Dim]] = ()
-) -> tuple[tuple[tuple[str, Dim], ...], tuple[Dim, ...]]:
+    zeros: Iterable[Dim], known: Mapping[str, Dim] = MappingProxyType({})
+) -> tuple[Mapping[str, Dim], tuple[Dim, ...]]:
     """Turn zero facts into solved symbols, beside those known, and inter-reduced rules."""
     solved = dict(known)
-    rules = [_orient(_Rewriter(solved, ()).rewrite(zero)) for zero in zeros]
+    rules = [_orient(_Rewriter(solved).rewrite(zero)) for zero in zeros]
     for _ in range(SOLVE_ROUNDS):
         rules = [rule for rule in dict.fromkeys(rules) if rule.terms]
-        solution = next(filter(None, map(_solve_symbol, rules)), None)
+        # What is solved stays in what divides by zero: solved for others it would hold itself.
+        free = (rule for rule in rules if solved.keys().isdisjoint(rule.symbols))
+        solution = next(filter(None, map(_solve_symbol, free)), None)
         if solution is not None:
-            symbol, _ = solution
-            step = _Rewriter(dict([solution]), ())
-            for name, value in solved.items():
-                if symbol in value.symbols:
-                    solved[name] = step.rewrite(value)
-            solved |= [solution]
+            symbol, value = solution
+            step = _Rewriter({symbol: value})
+            solved[symbol] = value
             rules = [_orient(step.rewrite(r)) if symbol in r.symbols else r for r in rules]
             continue
         for index, rule in enumerate(rules):
@@ -283,7 +301,7 @@ def _solve(
                 break
         else:
             break
-    return tuple(sorted(solved.items())), tuple(rules)
+    return solved, tuple(rules)
 
 
 def _solve_symbol(rule: Dim) -> tuple[str, Dim] | None:
