@@ -246,7 +246,9 @@ def close(one: np.ndarray, other: np.ndarray, tolerance: float, scale: float) ->
     np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
     finite = np.isfinite(one) & np.isfinite(other)
     np.testing.assert_array_equal(one[~finite], other[~finite])
-    np.testing.assert_allclose(one[finite], other[finite], rtol=0, atol=tolerance * scale)
+    least = np.finfo(one.dtype).tiny  # below it numbers lose their digits
+    atol = max(tolerance * scale, float(least))
+    np.testing.assert_allclose(one[finite], other[finite], rtol=0, atol=atol)
 
 
 def largest(arrays: list[np.ndarray]) -> float:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import jax
 import numpy as np
 import pytest
 from conftest import long
@@ -24,6 +25,8 @@ from tests.fuzz.check import check
 from tests.fuzz.compiling import compiled, settled
 from tests.fuzz.coverage import FEATURE_TAGS, KIND_TAGS, MODE_TAGS, OPERATION_TAGS, Coverage
 from tests.fuzz.finding import Finding, Invalid
+from tests.fuzz.meaning.arrays import smooth
+from tests.fuzz.meaning.duals import SMOOTH
 from tests.fuzz.meaning.functions import NAMED
 from tests.fuzz.program import Program
 from tests.fuzz.writing.deriving import KINDS
@@ -85,6 +88,13 @@ def test_every_kind_is_asked_for() -> None:
 
 def test_every_operation_has_a_meaning() -> None:
     assert set(NAMED) | DERIVATIVES >= set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", [name for name in SMOOTH if not name[-1].isdigit()])
+def test_every_smooth_function_is_known_in_jax(name: str) -> None:
+    """Its name there is found; no program of JAX is compiled."""
+    x = jax.ShapeDtypeStruct((2,), np.float32)
+    assert jax.eval_shape(smooth(name), x).shape == x.shape
 
 
 def test_a_program_is_read_as_it_was_written() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import long, module
 
+from graphc.kinds import ALONE
 from graphc.source import GraphError
 
 pytestmark = pytest.mark.levels
@@ -134,6 +135,11 @@ def _close(found: Any, expected: Any) -> None:
 # ---- the table --------------------------------------------------------------------------------
 
 
+def test_every_kind_is_in_the_table() -> None:
+    assert {*KINDS} == {kind.name for kind in ALONE if kind.order}
+    assert {*PER} == {kind.name for kind in ALONE if kind.per}
+
+
 @pytest.mark.parametrize("paths", PATHS)
 def test_every_kind(paths: str) -> None:
     made, start = module(_text(paths)), _start()
@@ -179,7 +185,9 @@ def _check_second(
     for a, row in made.hessian_all(**given).items():
         for b, block in row.items():
             _close(block, _block(bend, (), a, b))
-    _close(made.hessian_matrix_all(**given), bend[np.ix_(columns, columns)])
+    whole = bend[np.ix_(columns, columns)]
+    _close(made.hessian_matrix_all(**given), whole)
+    _close(made.sparse_hessian_all(**given).toarray(), whole)
 
 
 def _check_per(made: Any, given: Any, chosen: Any, ways: Any, J: Any, bends: Any) -> None:

@@ -30,6 +30,15 @@ def test_document_is_what_the_command_prints() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == markdown()
 
 
+def test_documents_name_every_operation() -> None:
+    language = (DOCUMENT.parent / "language.md").read_text(encoding="utf-8")
+    _, _, listed = language.partition("These are the operations;")
+    named = set(re.findall(r"`(\w+)`", listed.partition("\n#")[0]))
+    assert {name for name in FUNCTIONS if not name.startswith("arc")} <= named
+    readme = (DOCUMENT.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"**Operations**: {len(rows())} of them" in readme
+
+
 def test_list_has_every_operation() -> None:
     assert [row.name for row in rows()] == list(FUNCTIONS)
     code, listed, _ = run()

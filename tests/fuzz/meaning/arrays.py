@@ -69,6 +69,8 @@ def smooth(name: str) -> Callable[[Any], Any]:
 
         if name == "softplus":
             return jnp.logaddexp(x, 0.0)
+        if name == "erfcinv":
+            return special.erfinv(1 - x)
         if name.startswith("polygamma"):
             order = int(name.removeprefix("polygamma"))
             return special.polygamma(order, x) if order else special.digamma(x)
