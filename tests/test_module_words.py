@@ -44,13 +44,18 @@ X, T = np.ones((4, 3)), np.zeros(4, int)
 def test_each_function_says_its_shapes() -> None:
     net = module(NET)
     given = "Shapes: params, x: [B, 3], t: int[B] -> "
-    of = {"forward": "y: [B, 2], loss: [], c: int[B].", "pull": "y: [B, 2], loss: []."}
-    of |= dict.fromkeys(["grad_loss", "both", "twice", "H", "HM"], "loss: [].")
-    of |= dict.fromkeys(["value_y", "push", "J", "M", "S"], "y: [B, 2].")
+    of = {"forward": "y: [B, 2], loss: [], c: int[B]."}
+    of |= {"pull": "y: [B, 2], loss: [] by x: [B, 3].", "value_y": "y: [B, 2]."}
+    of |= {"grad_loss": "loss: [] by x: [B, 3].", "J": "y: [B, 2] by params."}
+    of |= dict.fromkeys(["both", "twice", "H", "HM"], "loss: [] by params.")
+    of |= dict.fromkeys(["push", "M", "S"], "y: [B, 2] by x: [B, 3].")
     for name, told in of.items():
         lines = (inspect.getdoc(getattr(net, name)) or "").splitlines()
         assert lines[-1] == given + told, name
         assert lines[-2] == "", name
+    assert (inspect.getdoc(net.backward) or "").endswith(
+        "\n\nShapes: cache -> y: [B, 2], loss: [] by params."
+    )
 
 
 NAMED = {

@@ -147,6 +147,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> a2: [1], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -190,7 +192,7 @@ def grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [3], t: [1] -> loss: [].
+    Shapes: params, x: [3], t: [1] -> loss: [] by params.
     """
     x, t, W1, b1, W2, b2 = _enter(params, x, t)
     if out is not None:
@@ -231,7 +233,7 @@ def jacobian_a2(
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [3], t: [1] -> a2: [1].
+    Shapes: params, x: [3], t: [1] -> a2: [1] by x: [3].
     """
     x, _, W1, b1, W2, b2 = _enter(params, x, t)
     z1 = W1 @ x + b1  # z1 = W1 @ x + b1

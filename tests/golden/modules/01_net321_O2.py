@@ -183,6 +183,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> a2: [1], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -232,7 +234,7 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [3], t: [1] -> loss: [].
+    Shapes: params, x: [3], t: [1] -> loss: [] by params.
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -312,7 +314,7 @@ def _grad_loss_arrays(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [3], t: [1] -> loss: [].
+    Shapes: params, x: [3], t: [1] -> loss: [] by params.
     """
     x, t, W1, b1, W2, b2 = _enter(params, x, t)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, _shapes(), [x, t, *params.values()])
@@ -365,7 +367,7 @@ def jacobian_a2(
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3], t: [1] -> a2: [1].
+    Shapes: params, x: [3], t: [1] -> a2: [1] by x: [3].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -425,7 +427,7 @@ def _jacobian_a2_arrays(
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3], t: [1] -> a2: [1].
+    Shapes: params, x: [3], t: [1] -> a2: [1] by x: [3].
     """
     x, _, W1, b1, W2, b2 = _enter(params, x, t)
     _scratch = _take(_jacobian_a2_scratch_reverse)

@@ -124,6 +124,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> f: [], g: [] by x: [], y: [].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -157,7 +159,7 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     J_f_y = 3 * x ** 2  # output f = 3 * x**2 * y
@@ -183,7 +185,7 @@ def hvp_f(
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
     the tangents given, and t_d_v that of d_v.
 
-    Shapes: x: [], y: [] -> f: [].
+    Shapes: x: [], y: [] -> f: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     _expected(tangents, ('x', 'y',), 'tangents')

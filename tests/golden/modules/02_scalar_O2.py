@@ -154,6 +154,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> f: [], g: [] by x: [], y: [].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -185,7 +187,7 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     if not (
         type(x) in (float, FLOAT)
@@ -212,7 +214,7 @@ def _J_arrays(x: ArrayLike, y: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     _scratch = _take(_J_scratch_reverse)
@@ -239,7 +241,7 @@ def hvp_f(
 
     A tangent is given by path; what is left out is 0.
 
-    Shapes: x: [], y: [] -> f: [].
+    Shapes: x: [], y: [] -> f: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     _expected(tangents, ('x', 'y',), 'tangents')

@@ -179,6 +179,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> u: [B, D], v: [B, D], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -262,7 +264,7 @@ def grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, D] -> loss: [].
+    Shapes: params, x: [B, D] -> loss: [] by params.
     """
     x, layer_W, layer_b, edge_W, edge_b, B = _enter(params, x)
     if out is not None:
@@ -352,7 +354,7 @@ def g_left(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, D] -> loss: [].
+    Shapes: params, x: [B, D] -> loss: [] by layer.*.W: [D, D], layer.*.b: [D], x: [B, 16].
     """
     x, layer_W, layer_b, edge_W, edge_b, B = _enter(params, x)
     if out is not None:

@@ -199,6 +199,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> u: [B, D], v: [B, D], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -269,7 +271,7 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, D] -> loss: [].
+    Shapes: params, x: [B, D] -> loss: [] by params.
     """
     x, layer_W, layer_b, edge_W, edge_b, B = _enter(params, x)
     _places: list[Any] = [None] * 16 if out is None else _destinations(out, _shapes(), [x, *params.values()])
@@ -358,7 +360,7 @@ def g_left(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, D] -> loss: [].
+    Shapes: params, x: [B, D] -> loss: [] by layer.*.W: [D, D], layer.*.b: [D], x: [B, 16].
     """
     x, layer_W, layer_b, edge_W, edge_b, B = _enter(params, x)
     _places: list[Any] = [None] * 9 if out is None else _destinations(out, {

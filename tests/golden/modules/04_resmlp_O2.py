@@ -318,6 +318,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> logits: [B, 10], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -488,7 +490,7 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, D], t: int[B] -> loss: [].
+    Shapes: params, x: [B, D], t: int[B] -> loss: [] by params.
     """
     (
         x, t, a1_W, a1_b, a2_W, a2_b, f2_layer_0_fc_W, f2_layer_0_fc_b, f2_head_W, f2_head_b,

@@ -255,6 +255,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> pred: [B, T, I], h_last: [B, H], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -382,7 +384,8 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, T, I], h0: [B, H], c0: [B, H], target: [B, T, I] -> loss: [].
+    Shapes: params, x: [B, T, I], h0: [B, H], c0: [B, H], target: [B, T, I] -> loss: [] by
+    params, h0: [B, 32], c0: [B, 32].
     """
     (
         x, h0, c0, target, step_cell_W, step_cell_U, step_cell_b, step_readout_W, step_readout_b, B,

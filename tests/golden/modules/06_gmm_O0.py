@@ -172,6 +172,9 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> err: [] by x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 -
+    D)//2].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -256,7 +259,8 @@ def grad_err(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2] -> err: [].
+    Shapes: x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2] -> err: [] by
+    alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2].
     """
     x, alpha, mu, icf, N, D, K = _enter(x, alpha, mu, icf)
     if out is not None:

@@ -227,6 +227,9 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> err: [] by x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 -
+    D)//2].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -332,7 +335,8 @@ def grad_err(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2] -> err: [].
+    Shapes: x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2] -> err: [] by
+    alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2].
     """
     x, alpha, mu, icf, N, D, K = _enter(x, alpha, mu, icf)
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {

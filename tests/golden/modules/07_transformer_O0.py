@@ -366,6 +366,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> logits: [B, T, V], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -625,7 +627,7 @@ def grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, ids: int[B, T], labels: int[B, T] -> loss: [].
+    Shapes: params, ids: int[B, T], labels: int[B, T] -> loss: [] by params.
     """
     (
         ids, labels, pos, emb_E, layer_ln1_gain, layer_ln1_bias, layer_att_Wq, layer_att_Wk,

@@ -407,6 +407,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> logits: [B, T, V], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -716,7 +718,7 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, ids: int[B, T], labels: int[B, T] -> loss: [].
+    Shapes: params, ids: int[B, T], labels: int[B, T] -> loss: [] by params.
     """
     (
         ids, labels, pos, emb_E, layer_ln1_gain, layer_ln1_bias, layer_att_Wq, layer_att_Wk,

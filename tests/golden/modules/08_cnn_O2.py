@@ -287,6 +287,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> logits: [B, 10], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -467,7 +469,7 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, image: [B, 1, 28, 28], label: int[B] -> loss: [].
+    Shapes: params, image: [B, 1, 28, 28], label: int[B] -> loss: [] by params.
     """
     (
         image, label, c1_W, c1_b, r1_W, r1_b, r2_W, r2_b, c2_W, c2_b, logits_W, logits_b, B,

@@ -212,6 +212,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> e: [P, 2], ew: [P] by cams: [C, 11], pts: [M, 3], wt: [P], feat: [P, 2].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -326,7 +328,8 @@ def Je(
     t_v holds tangents of v, d_v derivatives by v;
     the first axis counts these.
 
-    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
+    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> e: [P, 2] by
+    cam: [P, 11], pt: [P, 3], wt: [P].
     """
     cams, pts, wt, obs, feat, C, M, P = _enter(cams, pts, wt, obs, feat)
     try:
@@ -450,7 +453,8 @@ def Jw(
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> ew: [P].
+    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> ew: [P] by
+    wt: [P].
     """
     _, _, wt, _, _, _, _, _ = _enter(cams, pts, wt, obs, feat)
     d_wt = -1 * (2 * wt)  # output ew: [P] = 1 - wt**2

@@ -294,6 +294,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> e: [P, 2], ew: [P] by cams: [C, 11], pts: [M, 3], wt: [P], feat: [P, 2].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -493,7 +495,8 @@ def Je(
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
 
-    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
+    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> e: [P, 2] by
+    cam: [P, 11], pt: [P, 3], wt: [P].
     """
     cams, pts, wt, obs, feat, C, M, P = _enter(cams, pts, wt, obs, feat)
     _scratch = _take(_Je_scratch_mixed, C, M)
@@ -1063,7 +1066,8 @@ def Jw(
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> ew: [P].
+    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> ew: [P] by
+    wt: [P].
     """
     _, _, wt, _, _, _, _, _ = _enter(cams, pts, wt, obs, feat)
     d_wt = np.multiply(-2, wt)  # output ew: [P] = 1 - wt**2

@@ -146,6 +146,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> yhat: [N], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -185,7 +187,7 @@ def grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, X: [N, D], y: [N] -> loss: [].
+    Shapes: params, X: [N, D], y: [N] -> loss: [] by params.
     """
     X, y, w, b, N = _enter(params, X, y)
     if out is not None:
@@ -216,7 +218,7 @@ def hessian_loss(
     A block has the shape of the first path, then that of the second.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, X: [N, D], y: [N] -> loss: [].
+    Shapes: params, X: [N, D], y: [N] -> loss: [] by w: [D].
     """
     X, _, _, _, N = _enter(params, X, y)
     d_d_yhat = X.T  # output yhat = X @ w + b
@@ -243,7 +245,7 @@ def hvp_loss(
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
     the tangents given, and t_d_v that of d_v.
 
-    Shapes: params, X: [N, D], y: [N] -> loss: [].
+    Shapes: params, X: [N, D], y: [N] -> loss: [] by params.
     """
     X, y, w, b, N = _enter(params, X, y)
     _expected(tangents, ('w', 'b',), 'tangents')

@@ -180,6 +180,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> yhat: [N], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -218,7 +220,7 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, X: [N, D], y: [N] -> loss: [].
+    Shapes: params, X: [N, D], y: [N] -> loss: [] by params.
     """
     X, y, w, b, N = _enter(params, X, y)
     _places: list[Any] = [None] * 2 if out is None else _destinations(out, _shapes(), [X, y, *params.values()])
@@ -260,7 +262,7 @@ def hessian_loss(
     A block has the shape of the first path, then that of the second.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, X: [N, D], y: [N] -> loss: [].
+    Shapes: params, X: [N, D], y: [N] -> loss: [] by w: [D].
     """
     X, _, _, _, N = _enter(params, X, y)
     _scratch = _take(_hessian_loss_scratch_reverse, N)
@@ -287,7 +289,7 @@ def hvp_loss(
 
     A tangent is given by path; what is left out is 0.
 
-    Shapes: params, X: [N, D], y: [N] -> loss: [].
+    Shapes: params, X: [N, D], y: [N] -> loss: [] by params.
     """
     X, y, w, b, N = _enter(params, X, y)
     _expected(tangents, ('w', 'b',), 'tangents')

@@ -123,6 +123,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> q: [B], loss: [] by x: [B].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -153,7 +155,7 @@ def grad_loss(x: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[s
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: x: [B] -> loss: [].
+    Shapes: x: [B] -> loss: [] by x: [B].
     """
     x, B = _enter(x)
     if out is not None:

@@ -168,6 +168,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> q: [B], loss: [] by x: [B].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -208,7 +210,7 @@ def grad_loss(x: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[s
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: x: [B] -> loss: [].
+    Shapes: x: [B] -> loss: [] by x: [B].
     """
     x, B = _enter(x)
     _places: list[Any] = [None] * 1 if out is None else _destinations(out, {'x': (B,)}, [x])

@@ -327,6 +327,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> dist: [B], y: [B, T, D], z: [B, T, D], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -567,7 +569,8 @@ def g(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, u: [B, D], v: [B, D], x: [B, T, D] -> loss: [].
+    Shapes: params, u: [B, D], v: [B, D], x: [B, T, D] -> loss: [] by ff.layer.0.fc.W: [D,
+    2*D], ff.layer.0.fc.b: [2*D], ff.head.W: [2*D, D], ff.head.b: [D], a.W: [D, 8], a.b: [8].
     """
     (
         u, v, x, a_W, a_b, layer_n1_gain, layer_n1_bias, layer_att_Wq, layer_att_Wk, layer_att_Wv,

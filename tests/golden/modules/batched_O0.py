@@ -167,6 +167,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> total: [], average: [], total_columns: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -216,7 +218,7 @@ def grad_total(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, X: [B, D], T: [B, K] -> total: [].
+    Shapes: params, X: [B, D], T: [B, K] -> total: [] by W: [D, K], b: [K].
     """
     X, T, W, b, _, _, _ = _enter(params, X, T)
     if out is not None:
@@ -247,7 +249,7 @@ def grad_average(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, X: [B, D], T: [B, K] -> average: [].
+    Shapes: params, X: [B, D], T: [B, K] -> average: [] by W: [D, K], b: [K].
     """
     X, T, W, b, _, _, B = _enter(params, X, T)
     if out is not None:
@@ -278,7 +280,7 @@ def grad_total_columns(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, X: [B, D], T: [B, K] -> total_columns: [].
+    Shapes: params, X: [B, D], T: [B, K] -> total_columns: [] by V: [K, D], c: [K].
     """
     X, T, _, _, V, c, _ = _enter(params, X, T)
     if out is not None:

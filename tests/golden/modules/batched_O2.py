@@ -216,6 +216,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> total: [], average: [], total_columns: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -280,7 +282,7 @@ def grad_total(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, X: [B, D], T: [B, K] -> total: [].
+    Shapes: params, X: [B, D], T: [B, K] -> total: [] by W: [D, K], b: [K].
     """
     X, T, W, b, _, _, B = _enter(params, X, T)
     if out is not None:
@@ -325,7 +327,7 @@ def grad_average(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, X: [B, D], T: [B, K] -> average: [].
+    Shapes: params, X: [B, D], T: [B, K] -> average: [] by W: [D, K], b: [K].
     """
     X, T, W, b, _, _, B = _enter(params, X, T)
     if out is not None:
@@ -372,7 +374,7 @@ def grad_total_columns(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, X: [B, D], T: [B, K] -> total_columns: [].
+    Shapes: params, X: [B, D], T: [B, K] -> total_columns: [] by V: [K, D], c: [K].
     """
     X, T, _, _, V, c, B = _enter(params, X, T)
     if out is not None:

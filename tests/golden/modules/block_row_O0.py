@@ -193,6 +193,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> x2: [N2], x3: [N2], f: [N4] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -234,7 +236,7 @@ def J_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     t_v holds tangents of v, d_v derivatives by v;
     the first axis counts these.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by params.
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -270,7 +272,7 @@ def blocks(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, dict[str
     t_v holds tangents of v, d_v derivatives by v;
     the first axis counts these.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by params.
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -310,7 +312,7 @@ def L1_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x1: [N1] -> x2: [N2].
+    Shapes: params, x1: [N1] -> x2: [N2] by θ1: [N2, N1].
     """
     x1, θ1, _, _ = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -334,7 +336,7 @@ def L2_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x1: [N1] -> x3: [N2].
+    Shapes: params, x1: [N1] -> x3: [N2] by x2: [3].
     """
     x1, θ1, θ2, _ = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -356,7 +358,7 @@ def L2_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x1: [N1] -> x3: [N2].
+    Shapes: params, x1: [N1] -> x3: [N2] by θ2: [N2].
     """
     x1, θ1, _, _ = _enter(params, x1)
     d_θ2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -376,7 +378,7 @@ def L3_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by x3: [3].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -397,7 +399,7 @@ def L3_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by θ3: [N4, N2].
     """
     x1, θ1, θ2, _ = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -429,7 +431,7 @@ def pull(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by params.
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _expected(cotangents, ('f',), 'cotangents')

@@ -251,6 +251,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> x2: [N2], x3: [N2], f: [N4] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -294,7 +296,7 @@ def J_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by params.
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -401,7 +403,7 @@ def _J_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by params.
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _scratch = _take(_J_θ_scratch_mixed)
@@ -438,7 +440,7 @@ def blocks(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, dict[str
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by params.
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -552,7 +554,7 @@ def _blocks_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, 
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by params.
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _scratch = _take(_blocks_scratch_mixed)
@@ -594,7 +596,7 @@ def L1_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> x2: [N2].
+    Shapes: params, x1: [N1] -> x2: [N2] by θ1: [N2, N1].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -653,7 +655,7 @@ def _L1_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> x2: [N2].
+    Shapes: params, x1: [N1] -> x2: [N2] by θ1: [N2, N1].
     """
     x1, θ1, _, _ = _enter(params, x1)
     _scratch = _take(_L1_θ_scratch_reverse)
@@ -680,7 +682,7 @@ def L2_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> x3: [N2].
+    Shapes: params, x1: [N1] -> x3: [N2] by x2: [3].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -723,7 +725,7 @@ def _L2_x_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> x3: [N2].
+    Shapes: params, x1: [N1] -> x3: [N2] by x2: [3].
     """
     x1, θ1, θ2, _ = _enter(params, x1)
     _scratch = _take(_L2_x_scratch_reverse)
@@ -747,7 +749,7 @@ def L2_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> x3: [N2].
+    Shapes: params, x1: [N1] -> x3: [N2] by θ2: [N2].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -787,7 +789,7 @@ def _L2_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> x3: [N2].
+    Shapes: params, x1: [N1] -> x3: [N2] by θ2: [N2].
     """
     x1, θ1, _, _ = _enter(params, x1)
     _scratch = _take(_L2_θ_scratch_reverse)
@@ -809,7 +811,7 @@ def L3_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by x3: [3].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -861,7 +863,7 @@ def _L3_x_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by x3: [3].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _scratch = _take(_L3_x_scratch_reverse)
@@ -885,7 +887,7 @@ def L3_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by θ3: [N4, N2].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -931,7 +933,7 @@ def _L3_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by θ3: [N4, N2].
     """
     x1, θ1, θ2, _ = _enter(params, x1)
     _scratch = _take(_L3_θ_scratch_reverse)
@@ -966,7 +968,7 @@ def pull(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x1: [N1] -> f: [N4].
+    Shapes: params, x1: [N1] -> f: [N4] by params.
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _expected(cotangents, ('f',), 'cotangents')

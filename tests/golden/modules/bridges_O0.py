@@ -146,6 +146,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> r: [B], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -181,7 +183,7 @@ def value_and_grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B], y: [B] -> loss: [].
+    Shapes: params, x: [B], y: [B] -> loss: [] by params.
     """
     x, y, a, k, B = _enter(params, x, y)
     if out is not None:
@@ -213,7 +215,7 @@ def hvp_loss(
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
     the tangents given, and t_d_v that of d_v.
 
-    Shapes: params, x: [B], y: [B] -> loss: [].
+    Shapes: params, x: [B], y: [B] -> loss: [] by params.
     """
     x, y, a, k, B = _enter(params, x, y)
     _expected(tangents, ('a', 'k',), 'tangents')
@@ -256,7 +258,7 @@ def jacobian_matrix_r(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLik
     t_v holds the derivative of v by each element of the path;
     the first axis counts these.
 
-    Shapes: params, x: [B], y: [B] -> r: [B].
+    Shapes: params, x: [B], y: [B] -> r: [B] by params.
     """
     x, _, a, k, B = _enter(params, x, y)
     J_r_a = np.exp(-k * x)  # output r = a * exp(-k * x) - y

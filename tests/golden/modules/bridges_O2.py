@@ -188,6 +188,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> r: [B], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -223,7 +225,7 @@ def value_and_grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B], y: [B] -> loss: [].
+    Shapes: params, x: [B], y: [B] -> loss: [] by params.
     """
     x, y, a, k, B = _enter(params, x, y)
     if out is not None:
@@ -268,7 +270,7 @@ def hvp_loss(
 
     A tangent is given by path; what is left out is 0.
 
-    Shapes: params, x: [B], y: [B] -> loss: [].
+    Shapes: params, x: [B], y: [B] -> loss: [] by params.
     """
     x, y, a, k, B = _enter(params, x, y)
     _expected(tangents, ('a', 'k',), 'tangents')
@@ -330,7 +332,7 @@ def jacobian_matrix_r(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLik
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [B], y: [B] -> r: [B].
+    Shapes: params, x: [B], y: [B] -> r: [B] by params.
     """
     x, _, a, k, B = _enter(params, x, y)
     J = np.empty((B, 2), FLOAT)

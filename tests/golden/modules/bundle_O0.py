@@ -207,6 +207,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> e: [P, 2] by cams: [C, 11], pts: [M, 3], feat: [P, 2].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -316,7 +318,8 @@ def residuals(
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
+    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2] by cam: [P,
+    11], pt: [P, 3].
     """
     cams, pts, obs, feat, C, M, P = _enter(cams, pts, obs, feat)
     try:
@@ -444,7 +447,8 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
+    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2] by cams: [C,
+    11], pts: [M, 3].
     """
     cams, pts, obs, _, C, M, P = _enter(cams, pts, obs, feat)
     cam_index = obs[:, 0]  # cam = cams[obs[:, 0]]

@@ -281,6 +281,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> e: [P, 2] by cams: [C, 11], pts: [M, 3], feat: [P, 2].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -465,7 +467,8 @@ def residuals(
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
+    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2] by cam: [P,
+    11], pt: [P, 3].
     """
     cams, pts, obs, feat, C, M, P = _enter(cams, pts, obs, feat)
     _scratch = _take(_residuals_scratch_reverse, C, M)
@@ -1042,7 +1045,8 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
+    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2] by cams: [C,
+    11], pts: [M, 3].
     """
     cams, pts, obs, _, C, M, P = _enter(cams, pts, obs, feat)
     _scratch = _take(_J_scratch_reverse, C, M, P)

@@ -156,6 +156,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -212,7 +214,7 @@ def value_and_grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, u: [B, N], seen: [B, N] -> loss: [].
+    Shapes: params, u: [B, N], seen: [B, N] -> loss: [] by params, u: [16, 64].
     """
     u, seen, k, c = _enter(params, u, seen)
     if out is not None:

@@ -199,6 +199,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -293,7 +295,7 @@ def value_and_grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, u: [B, N], seen: [B, N] -> loss: [].
+    Shapes: params, u: [B, N], seen: [B, N] -> loss: [] by params, u: [16, 64].
     """
     u, seen, k, c = _enter(params, u, seen)
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {

@@ -167,6 +167,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> a3: [N3], C: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -217,7 +219,7 @@ def deltas(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [N0], y: [N3] -> C: [].
+    Shapes: params, x: [N0], y: [N3] -> C: [] by z3: [3], z2: [4], z1: [5].
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     if out is not None:
@@ -260,7 +262,7 @@ def grad_C(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [N0], y: [N3] -> C: [].
+    Shapes: params, x: [N0], y: [N3] -> C: [] by params.
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     if out is not None:

@@ -210,6 +210,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> a3: [N3], C: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -268,7 +270,7 @@ def deltas(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [N0], y: [N3] -> C: [].
+    Shapes: params, x: [N0], y: [N3] -> C: [] by z3: [3], z2: [4], z1: [5].
     """
     try:
         if type(params) is not dict or len(params) != 6:
@@ -401,7 +403,7 @@ def _deltas_arrays(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [N0], y: [N3] -> C: [].
+    Shapes: params, x: [N0], y: [N3] -> C: [] by z3: [3], z2: [4], z1: [5].
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
@@ -464,7 +466,7 @@ def grad_C(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [N0], y: [N3] -> C: [].
+    Shapes: params, x: [N0], y: [N3] -> C: [] by params.
     """
     try:
         if type(params) is not dict or len(params) != 6:
@@ -680,7 +682,7 @@ def _grad_C_arrays(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [N0], y: [N3] -> C: [].
+    Shapes: params, x: [N0], y: [N3] -> C: [] by params.
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     _places: list[Any] = [None] * 6 if out is None else _destinations(out, _shapes(), [x, y, *params.values()])

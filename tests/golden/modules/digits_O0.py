@@ -269,6 +269,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> logits: [B, 10], loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -425,7 +427,7 @@ def value_and_grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, pixels: [B, 64], label: int[B] -> loss: [].
+    Shapes: params, pixels: [B, 64], label: int[B] -> loss: [] by params.
     """
     (
         pixels, label, stem_W, stem_b, layer_norm_gain, layer_norm_bias, layer_up_W, layer_up_b,

@@ -169,6 +169,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> expected: [N], loss: [], half: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -221,7 +223,7 @@ def grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [].
+    Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [] by params.
     """
     dose, given, killed, a, b, _ = _enter(params, dose, given, killed)
     if out is not None:
@@ -254,7 +256,7 @@ def H(
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [].
+    Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [] by params.
     """
     dose, given, killed, a, b, _ = _enter(params, dose, given, killed)
     z = a + b * dose  # z = a + b * dose
@@ -300,7 +302,7 @@ def grad_half(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, dose: [N], given: [N], killed: [N] -> half: [].
+    Shapes: params, dose: [N], given: [N], killed: [N] -> half: [] by params.
     """
     dose, given, killed, a, b, _ = _enter(params, dose, given, killed)
     if out is not None:

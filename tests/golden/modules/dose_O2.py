@@ -212,6 +212,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> expected: [N], loss: [], half: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -276,7 +278,7 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [].
+    Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [] by params.
     """
     dose, given, killed, a, b, N = _enter(params, dose, given, killed)
     if out is not None:
@@ -321,7 +323,7 @@ def H(
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [].
+    Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [] by params.
     """
     dose, given, killed, a, b, N = _enter(params, dose, given, killed)
     _scratch = _take(_H_scratch_reverse)
@@ -382,7 +384,7 @@ def grad_half(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, dose: [N], given: [N], killed: [N] -> half: [].
+    Shapes: params, dose: [N], given: [N], killed: [N] -> half: [] by params.
     """
     dose, given, killed, a, b, _ = _enter(params, dose, given, killed)
     if out is not None:

@@ -179,6 +179,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> x1: [D1], x2: [D2], f: [D3] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -223,7 +225,7 @@ def J_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [D0] -> f: [D3].
+    Shapes: params, x: [D0] -> f: [D3] by params.
     """
     x, W1, W2, W3, D0, D1, D2, D3 = _enter(params, x)
     x1 = np.tanh(W1 @ x)  # output x1 = tanh(W1 @ x)
@@ -259,7 +261,7 @@ def L1_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [D0] -> x1: [D1].
+    Shapes: params, x: [D0] -> x1: [D1] by W1: [D1, D0].
     """
     x, W1, _, _, D0, D1, _, _ = _enter(params, x)
     x1 = np.tanh(W1 @ x)  # output x1 = tanh(W1 @ x)
@@ -283,7 +285,7 @@ def L2_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [D0] -> x2: [D2].
+    Shapes: params, x: [D0] -> x2: [D2] by W2: [D2, D1].
     """
     x, W1, W2, _, _, D1, D2, _ = _enter(params, x)
     x1 = np.tanh(W1 @ x)  # output x1 = tanh(W1 @ x)
@@ -308,7 +310,7 @@ def L2_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [D0] -> x2: [D2].
+    Shapes: params, x: [D0] -> x2: [D2] by x1: [D1].
     """
     x, W1, W2, _, _, _, _, _ = _enter(params, x)
     x1 = np.tanh(W1 @ x)  # output x1 = tanh(W1 @ x)
@@ -329,7 +331,7 @@ def L3_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [D0] -> f: [D3].
+    Shapes: params, x: [D0] -> f: [D3] by W3: [D3, D2].
     """
     x, W1, W2, W3, _, _, D2, D3 = _enter(params, x)
     x1 = np.tanh(W1 @ x)  # output x1 = tanh(W1 @ x)
@@ -356,7 +358,7 @@ def L3_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [D0] -> f: [D3].
+    Shapes: params, x: [D0] -> f: [D3] by x2: [D2].
     """
     x, W1, W2, W3, _, _, _, _ = _enter(params, x)
     x1 = np.tanh(W1 @ x)  # output x1 = tanh(W1 @ x)

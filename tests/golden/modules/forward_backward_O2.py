@@ -215,6 +215,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> x1: [D1], x2: [D2], f: [D3] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -267,7 +269,7 @@ def J_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [D0] -> f: [D3].
+    Shapes: params, x: [D0] -> f: [D3] by params.
     """
     x, W1, W2, W3, D0, D1, D2, D3 = _enter(params, x)
     _scratch = _take(_J_θ_scratch_reverse, D0, D1, D2, D3)
@@ -307,7 +309,7 @@ def L1_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [D0] -> x1: [D1].
+    Shapes: params, x: [D0] -> x1: [D1] by W1: [D1, D0].
     """
     x, W1, _, _, D0, D1, _, _ = _enter(params, x)
     _scratch = _take(_L1_θ_scratch_reverse, D0, D1)
@@ -334,7 +336,7 @@ def L2_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [D0] -> x2: [D2].
+    Shapes: params, x: [D0] -> x2: [D2] by W2: [D2, D1].
     """
     x, W1, W2, _, _, D1, D2, _ = _enter(params, x)
     _scratch = _take(_L2_θ_scratch_reverse, D1, D2)
@@ -363,7 +365,7 @@ def L2_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [D0] -> x2: [D2].
+    Shapes: params, x: [D0] -> x2: [D2] by x1: [D1].
     """
     x, W1, W2, _, _, D1, D2, _ = _enter(params, x)
     _scratch = _take(_L2_x_scratch_reverse, D1, D2)
@@ -387,7 +389,7 @@ def L3_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [D0] -> f: [D3].
+    Shapes: params, x: [D0] -> f: [D3] by W3: [D3, D2].
     """
     x, W1, W2, W3, _, D1, D2, D3 = _enter(params, x)
     _scratch = _take(_L3_θ_scratch_reverse, D1, D2, D3)
@@ -418,7 +420,7 @@ def L3_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [D0] -> f: [D3].
+    Shapes: params, x: [D0] -> f: [D3] by x2: [D2].
     """
     x, W1, W2, W3, _, D1, D2, D3 = _enter(params, x)
     _scratch = _take(_L3_x_scratch_reverse, D1, D2, D3)

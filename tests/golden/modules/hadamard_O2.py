@@ -239,6 +239,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> a: [N], z_next: [M], C: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -278,7 +280,7 @@ def gradients(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, z: [N], t: [M] -> C: [].
+    Shapes: params, z: [N], t: [M] -> C: [] by z_next: [3], a: [4], z: [4].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -352,7 +354,7 @@ def _gradients_arrays(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, z: [N], t: [M] -> C: [].
+    Shapes: params, z: [N], t: [M] -> C: [] by z_next: [3], a: [4], z: [4].
     """
     z, t, W, b = _enter(params, z, t)
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
@@ -397,7 +399,7 @@ def row(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, z: [N], t: [M] -> C: [].
+    Shapes: params, z: [N], t: [M] -> C: [] by z: [4].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -455,7 +457,7 @@ def _row_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> 
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, z: [N], t: [M] -> C: [].
+    Shapes: params, z: [N], t: [M] -> C: [] by z: [4].
     """
     z, t, W, b = _enter(params, z, t)
     _scratch = _take(_row_scratch_reverse)
@@ -489,7 +491,7 @@ def A(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, z: [N], t: [M] -> C: [].
+    Shapes: params, z: [N], t: [M] -> C: [] by z_next: [3].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -538,7 +540,7 @@ def _A_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Ar
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, z: [N], t: [M] -> C: [].
+    Shapes: params, z: [N], t: [M] -> C: [] by z_next: [3].
     """
     z, t, W, b = _enter(params, z, t)
     _scratch = _take(_A_scratch_reverse)
@@ -568,7 +570,7 @@ def B(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, z: [N], t: [M] -> z_next: [M].
+    Shapes: params, z: [N], t: [M] -> z_next: [M] by a: [4].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -605,7 +607,7 @@ def _B_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Ar
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, z: [N], t: [M] -> z_next: [M].
+    Shapes: params, z: [N], t: [M] -> z_next: [M] by a: [4].
     """
     _, _, W, _ = _enter(params, z, t)
     _reverse: Array = W.copy()
@@ -619,7 +621,7 @@ def S(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, z: [N], t: [M] -> a: [N].
+    Shapes: params, z: [N], t: [M] -> a: [N] by z: [4].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -660,7 +662,7 @@ def _S_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Ar
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, z: [N], t: [M] -> a: [N].
+    Shapes: params, z: [N], t: [M] -> a: [N] by z: [4].
     """
     z, _, _, _ = _enter(params, z, t)
     _scratch = _take(_S_scratch_reverse)
@@ -693,7 +695,7 @@ def pull_B(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, z: [N], t: [M] -> z_next: [M].
+    Shapes: params, z: [N], t: [M] -> z_next: [M] by a: [4].
     """
     z, t, W, b = _enter(params, z, t)
     _expected(cotangents, ('z_next',), 'cotangents')
@@ -731,7 +733,7 @@ def pull_S(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, z: [N], t: [M] -> a: [N].
+    Shapes: params, z: [N], t: [M] -> a: [N] by z: [4].
     """
     z, t, _, _ = _enter(params, z, t)
     _expected(cotangents, ('a',), 'cotangents')

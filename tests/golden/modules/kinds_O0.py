@@ -337,6 +337,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> y: [B], v: [4], loss: [], rows: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -479,7 +481,7 @@ def grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by W: [3, 4], s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -572,7 +574,7 @@ def value_and_grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by params.
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -681,7 +683,7 @@ def each(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, 3], z: [4] -> rows: [].
+    Shapes: params, x: [B, 3], z: [4] -> rows: [] by s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -720,7 +722,7 @@ def vjp_y(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B] by x: [B, 3].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(cotangents, ('y',), 'cotangents')
@@ -777,7 +779,7 @@ def jvp_y_v(
     t_v is the tangent of v, its derivative along the tangents given: the sum of
     (∂v/∂u) t_u over what v is computed of.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4] by z: [4].
     """
     x, z, W, s, layer_V, _ = _enter(params, x, z)
     _expected(tangents, ('z',), 'tangents')
@@ -822,7 +824,7 @@ def hvp_loss(
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
     the tangents given, and t_d_v that of d_v.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by s: [], z: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(tangents, ('s', 'z',), 'tangents')
@@ -968,7 +970,7 @@ def jacobian_y(
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B] by z: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     # work in multiply-adds: forward, reverse
@@ -1039,7 +1041,7 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B] by s: [], x: [B, 3].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -1091,7 +1093,7 @@ def blocks(
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4] by z: [4], W: [3, 4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     # work in multiply-adds: forward, reverse
@@ -1236,7 +1238,7 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
     t_v holds tangents of v, d_v derivatives by v;
     the first axis counts these.
 
-    Shapes: params, x: [B, 3], z: [4] -> v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4], s: [].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     d_c = z * s  # output v = z * s * c
@@ -1283,7 +1285,7 @@ def whole(
     t_v holds the derivative of v by each element of the path;
     the first axis counts these.
 
-    Shapes: params, x: [B, 3], z: [4] -> v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     v_product = z * s  # output v = z * s * c
@@ -1312,7 +1314,7 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B] by s: [], x: [B, 3].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -1362,7 +1364,7 @@ def sparse_jacobian_v(
     t_v holds the derivative of v by each element of the path;
     the first axis counts these.
 
-    Shapes: params, x: [B, 3], z: [4] -> v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     t_z = np.broadcast_to(FLOAT(1), (4,))
@@ -1394,7 +1396,7 @@ def thin(
     t_v holds the derivative of v by each element of the path;
     the first axis counts these.
 
-    Shapes: params, x: [B, 3], z: [4] -> v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     v_product = z * s  # output v = z * s * c
@@ -1425,7 +1427,7 @@ def hessian_loss(
     A block has the shape of the first path, then that of the second.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by z: [4], s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -1724,7 +1726,7 @@ def curvature(
     A block has the shape of the first path, then that of the second.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by s: [].
     """
     x, z, W, s, layer_V, _ = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -1793,7 +1795,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by z: [4], s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -2095,7 +2097,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by z: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -2283,7 +2285,7 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by s: [].
     """
     x, z, W, s, layer_V, _ = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)

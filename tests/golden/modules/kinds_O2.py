@@ -445,6 +445,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> y: [B], v: [4], loss: [], rows: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -644,7 +646,7 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by W: [3, 4], s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -754,7 +756,7 @@ def value_and_grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by params.
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -885,7 +887,7 @@ def each(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, 3], z: [4] -> rows: [].
+    Shapes: params, x: [B, 3], z: [4] -> rows: [] by s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _places: list[Any] = [None] * 1 if out is None else _destinations(out, {
@@ -938,7 +940,7 @@ def vjp_y(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B] by x: [B, 3].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(cotangents, ('y',), 'cotangents')
@@ -1020,7 +1022,7 @@ def jvp_y_v(
 
     A tangent is given by path; what is left out is 0.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4] by z: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(tangents, ('z',), 'tangents')
@@ -1113,7 +1115,7 @@ def hvp_loss(
 
     A tangent is given by path; what is left out is 0.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by s: [], z: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(tangents, ('s', 'z',), 'tangents')
@@ -1347,7 +1349,7 @@ def jacobian_y(
     A block has the shape of the output, then that of the path.
     Of the modes forward, reverse the dims choose.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B] by z: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     # work in multiply-adds: forward, reverse
@@ -1477,7 +1479,7 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B] by s: [], x: [B, 3].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_apart_scratch_reverse, B)
@@ -1552,7 +1554,7 @@ def blocks(
     A block has the shape of the output, then that of the path.
     Of the modes forward, reverse the dims choose.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4] by z: [4], W: [3, 4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     # work in multiply-adds: forward, reverse
@@ -1778,7 +1780,7 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
 
-    Shapes: params, x: [B, 3], z: [4] -> v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4], s: [].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     _scratch = _take(_jacobian_matrix_v_scratch_mixed)
@@ -1841,7 +1843,7 @@ def whole(
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [B, 3], z: [4] -> v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     _scratch = _take(_whole_scratch_forward)
@@ -1882,7 +1884,7 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    Shapes: params, x: [B, 3], z: [4] -> y: [B] by s: [], x: [B, 3].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_wholes_scratch_reverse, B)
@@ -1954,7 +1956,7 @@ def sparse_jacobian_v(
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [B, 3], z: [4] -> v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     _scratch = _take(_sparse_jacobian_v_scratch_forward)
@@ -1997,7 +1999,7 @@ def thin(
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [B, 3], z: [4] -> v: [4].
+    Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     _scratch = _take(_thin_scratch_forward)
@@ -2040,7 +2042,7 @@ def hessian_loss(
     A block has the shape of the first path, then that of the second.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by z: [4], s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_hessian_loss_scratch_reverse, B)
@@ -2360,7 +2362,7 @@ def curvature(
     A block has the shape of the first path, then that of the second.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_curvature_scratch_forward)
@@ -2489,7 +2491,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by z: [4], s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_hessian_matrix_loss_scratch_reverse, B)
@@ -2807,7 +2809,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by z: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_curvatures_scratch_reverse, B)
@@ -3033,7 +3035,7 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [B, 3], z: [4] -> loss: [].
+    Shapes: params, x: [B, 3], z: [4] -> loss: [] by s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_sole_scratch_forward)

@@ -127,6 +127,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -152,7 +154,7 @@ def value_and_grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, 3] -> loss: [].
+    Shapes: params, x: [B, 3] -> loss: [] by params, x: [B, 3].
     """
     x, gain, B = _enter(params, x)
     if out is not None:

@@ -165,6 +165,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -189,7 +191,7 @@ def value_and_grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, 3] -> loss: [].
+    Shapes: params, x: [B, 3] -> loss: [] by params, x: [B, 3].
     """
     x, gain, B = _enter(params, x)
     _places: list[Any] = [None] * 2 if out is None else _destinations(out, {

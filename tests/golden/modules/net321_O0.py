@@ -190,6 +190,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> h: [2], z: [2], u: [], y: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -240,7 +242,7 @@ def chain(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by u: [], z: [2], h: [2], x: [3].
     """
     x, W, b, v, c = _enter(params, x)
     if out is not None:
@@ -275,7 +277,7 @@ def grad_y(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by params.
     """
     x, W, b, v, c = _enter(params, x)
     if out is not None:
@@ -310,7 +312,7 @@ def dy_du(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by u: [].
     """
     x, W, b, v, c = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b
@@ -334,7 +336,7 @@ def du_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [3] -> u: [].
+    Shapes: params, x: [3] -> u: [] by z: [2].
     """
     _, _, _, v, _ = _enter(params, x)
     J = v.reshape((1, 2))
@@ -351,7 +353,7 @@ def dz_dh(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [3] -> z: [2].
+    Shapes: params, x: [3] -> z: [2] by h: [2].
     """
     x, W, b, _, _ = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b
@@ -375,7 +377,7 @@ def dh_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [3] -> h: [2].
+    Shapes: params, x: [3] -> h: [2] by x: [3].
     """
     _, W, _, _, _ = _enter(params, x)
     _reverse: Array = W.copy()
@@ -391,7 +393,7 @@ def dy_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by z: [2].
     """
     x, W, b, v, c = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b
@@ -417,7 +419,7 @@ def dz_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [3] -> z: [2].
+    Shapes: params, x: [3] -> z: [2] by x: [3].
     """
     x, W, b, _, _ = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b
@@ -438,7 +440,7 @@ def dy_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by x: [3].
     """
     x, W, b, v, c = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b

@@ -247,6 +247,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> h: [2], z: [2], u: [], y: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -296,7 +298,7 @@ def chain(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by u: [], z: [2], h: [2], x: [3].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -367,7 +369,7 @@ def _chain_arrays(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by u: [], z: [2], h: [2], x: [3].
     """
     x, W, b, v, c = _enter(params, x)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
@@ -417,7 +419,7 @@ def grad_y(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by params.
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -494,7 +496,7 @@ def _grad_y_arrays(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by params.
     """
     x, W, b, v, c = _enter(params, x)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, _shapes(), [x, *params.values()])
@@ -538,7 +540,7 @@ def dy_du(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by u: [].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -584,7 +586,7 @@ def _dy_du_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by u: [].
     """
     x, W, b, v, c = _enter(params, x)
     _scratch = _take(_dy_du_scratch_reverse)
@@ -613,7 +615,7 @@ def du_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> u: [].
+    Shapes: params, x: [3] -> u: [] by z: [2].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -653,7 +655,7 @@ def _du_dz_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> u: [].
+    Shapes: params, x: [3] -> u: [] by z: [2].
     """
     _, _, _, v, _ = _enter(params, x)
     J = v.reshape((1, 2))
@@ -668,7 +670,7 @@ def dz_dh(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> z: [2].
+    Shapes: params, x: [3] -> z: [2] by h: [2].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -713,7 +715,7 @@ def _dz_dh_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> z: [2].
+    Shapes: params, x: [3] -> z: [2] by h: [2].
     """
     x, W, b, _, _ = _enter(params, x)
     _scratch = _take(_dz_dh_scratch_reverse)
@@ -741,7 +743,7 @@ def dh_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> h: [2].
+    Shapes: params, x: [3] -> h: [2] by x: [3].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -780,7 +782,7 @@ def _dh_dx_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> h: [2].
+    Shapes: params, x: [3] -> h: [2] by x: [3].
     """
     _, W, _, _, _ = _enter(params, x)
     _reverse: Array = W.copy()
@@ -794,7 +796,7 @@ def dy_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by z: [2].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -843,7 +845,7 @@ def _dy_dz_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by z: [2].
     """
     x, W, b, v, c = _enter(params, x)
     _scratch = _take(_dy_dz_scratch_reverse)
@@ -872,7 +874,7 @@ def dz_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> z: [2].
+    Shapes: params, x: [3] -> z: [2] by x: [3].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -923,7 +925,7 @@ def _dz_dx_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> z: [2].
+    Shapes: params, x: [3] -> z: [2] by x: [3].
     """
     x, W, b, _, _ = _enter(params, x)
     _scratch = _take(_dz_dx_scratch_reverse)
@@ -949,7 +951,7 @@ def dy_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by x: [3].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -1002,7 +1004,7 @@ def _dy_dx_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: params, x: [3] -> y: [].
+    Shapes: params, x: [3] -> y: [] by x: [3].
     """
     x, W, b, v, c = _enter(params, x)
     _scratch = _take(_dy_dx_scratch_reverse)

@@ -154,6 +154,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> r: [N], S: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -190,7 +192,7 @@ def grad_S(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [N], y: [N] -> S: [].
+    Shapes: params, x: [N], y: [N] -> S: [] by params.
     """
     x, y, b1, b2, _ = _enter(params, x, y)
     if out is not None:
@@ -218,7 +220,7 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [N], y: [N] -> S: [].
+    Shapes: params, x: [N], y: [N] -> S: [] by params.
     """
     x, y, b1, b2, _ = _enter(params, x, y)
     t_r_2_product = -b2 * x  # output r = b1 * (1 - exp(-b2 * x)) - y
@@ -269,7 +271,7 @@ def hvp_S(
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
     the tangents given, and t_d_v that of d_v.
 
-    Shapes: params, x: [N], y: [N] -> S: [].
+    Shapes: params, x: [N], y: [N] -> S: [] by params.
     """
     x, y, b1, b2, _ = _enter(params, x, y)
     _expected(tangents, ('b1', 'b2',), 'tangents')
@@ -321,7 +323,7 @@ def residuals(
     t_v holds the derivative of v by each element of the path;
     the first axis counts these.
 
-    Shapes: params, x: [N], y: [N] -> r: [N].
+    Shapes: params, x: [N], y: [N] -> r: [N] by params.
     """
     x, y, b1, b2, N = _enter(params, x, y)
     J_r_b2_product = -b2 * x  # output r = b1 * (1 - exp(-b2 * x)) - y

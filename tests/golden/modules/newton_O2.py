@@ -201,6 +201,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> r: [N], S: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -246,7 +248,7 @@ def grad_S(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [N], y: [N] -> S: [].
+    Shapes: params, x: [N], y: [N] -> S: [] by params.
     """
     x, y, b1, b2, N = _enter(params, x, y)
     if out is not None:
@@ -283,7 +285,7 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [N], y: [N] -> S: [].
+    Shapes: params, x: [N], y: [N] -> S: [] by params.
     """
     x, y, b1, b2, N = _enter(params, x, y)
     _scratch = _take(_H_scratch_forward)
@@ -344,7 +346,7 @@ def hvp_S(
 
     A tangent is given by path; what is left out is 0.
 
-    Shapes: params, x: [N], y: [N] -> S: [].
+    Shapes: params, x: [N], y: [N] -> S: [] by params.
     """
     x, y, b1, b2, N = _enter(params, x, y)
     _expected(tangents, ('b1', 'b2',), 'tangents')
@@ -408,7 +410,7 @@ def residuals(
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
 
-    Shapes: params, x: [N], y: [N] -> r: [N].
+    Shapes: params, x: [N], y: [N] -> r: [N] by params.
     """
     x, y, b1, b2, N = _enter(params, x, y)
     r = np.empty((N,), FLOAT)

@@ -193,6 +193,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> losses: [B], loss: [], average: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -247,7 +249,7 @@ def value_and_grad_loss(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, D], label: int[B] -> loss: [].
+    Shapes: params, x: [B, D], label: int[B] -> loss: [] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     if out is not None:
@@ -311,7 +313,7 @@ def per_sample(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, D], label: int[B] -> loss: [].
+    Shapes: params, x: [B, D], label: int[B] -> loss: [] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     if out is not None:
@@ -372,7 +374,7 @@ def shares(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [B, D], label: int[B] -> average: [].
+    Shapes: params, x: [B, D], label: int[B] -> average: [] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     if out is not None:
@@ -425,7 +427,7 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: params, x: [B, D], label: int[B] -> losses: [B].
+    Shapes: params, x: [B, D], label: int[B] -> losses: [B] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     # work in multiply-adds: forward, reverse

@@ -247,6 +247,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> losses: [B], loss: [], average: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -318,7 +320,7 @@ def value_and_grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, D], label: int[B] -> loss: [].
+    Shapes: params, x: [B, D], label: int[B] -> loss: [] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     if out is not None:
@@ -401,7 +403,7 @@ def per_sample(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, D], label: int[B] -> loss: [].
+    Shapes: params, x: [B, D], label: int[B] -> loss: [] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
@@ -492,7 +494,7 @@ def shares(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, D], label: int[B] -> average: [].
+    Shapes: params, x: [B, D], label: int[B] -> average: [] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
@@ -569,7 +571,7 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
     in this order, elements row by row.
     Of the modes forward, reverse the dims choose.
 
-    Shapes: params, x: [B, D], label: int[B] -> losses: [B].
+    Shapes: params, x: [B, D], label: int[B] -> losses: [B] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     # work in multiply-adds: forward, reverse

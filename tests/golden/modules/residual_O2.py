@@ -208,6 +208,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> loss: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -277,7 +279,7 @@ def adjoints(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, D], t: [B, D] -> loss: [].
+    Shapes: params, x: [B, D], t: [B, D] -> loss: [] by h3: [B, 4], h2: [B, 4], h1: [B, 4].
     """
     x, t, h1_W, h1_b, f1_W, f1_b, f2_W, f2_b, B = _enter(params, x, t)
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
@@ -350,7 +352,7 @@ def grad_loss(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [B, D], t: [B, D] -> loss: [].
+    Shapes: params, x: [B, D], t: [B, D] -> loss: [] by params.
     """
     x, t, h1_W, h1_b, f1_W, f1_b, f2_W, f2_b, B = _enter(params, x, t)
     if out is not None:

@@ -125,6 +125,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> f: [N] by θ: [N].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -147,7 +149,7 @@ def J(θ: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: θ: [N] -> f: [N].
+    Shapes: θ: [N] -> f: [N] by θ: [N].
     """
     θ, N = _enter(θ)
     f = np.exp(np.minimum(θ, 0)) / (1 + np.exp(-np.abs(θ)))  # output f = sigmoid(θ)
@@ -168,7 +170,7 @@ def diagonal(θ: ArrayLike) -> dict[str, dict[str, Any]]:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: θ: [N] -> f: [N].
+    Shapes: θ: [N] -> f: [N] by θ: [N].
     """
     θ, _ = _enter(θ)
     f = np.exp(np.minimum(θ, 0)) / (1 + np.exp(-np.abs(θ)))  # output f = sigmoid(θ)
@@ -194,7 +196,7 @@ def pull(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: θ: [N] -> f: [N].
+    Shapes: θ: [N] -> f: [N] by θ: [N].
     """
     θ, N = _enter(θ)
     _expected(cotangents, ('f',), 'cotangents')

@@ -168,6 +168,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> f: [N] by θ: [N].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -193,7 +195,7 @@ def J(θ: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: θ: [N] -> f: [N].
+    Shapes: θ: [N] -> f: [N] by θ: [N].
     """
     θ, N = _enter(θ)
     _scratch = _take(_J_scratch_reverse, N)
@@ -218,7 +220,7 @@ def diagonal(θ: ArrayLike) -> dict[str, dict[str, Any]]:
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: θ: [N] -> f: [N].
+    Shapes: θ: [N] -> f: [N] by θ: [N].
     """
     θ, N = _enter(θ)
     d_θ = np.empty((N,), FLOAT)
@@ -255,7 +257,7 @@ def pull(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: θ: [N] -> f: [N].
+    Shapes: θ: [N] -> f: [N] by θ: [N].
     """
     θ, N = _enter(θ)
     _expected(cotangents, ('f',), 'cotangents')

@@ -144,6 +144,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> L: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -186,7 +188,7 @@ def grad_L(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: params, x: [D0] -> L: [].
+    Shapes: params, x: [D0] -> L: [] by params, x3: [3], x2: [5], x1: [5].
     """
     x, θ1, θ2, θ3 = _enter(params, x)
     if out is not None:

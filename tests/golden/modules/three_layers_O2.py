@@ -176,6 +176,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> L: [] by params.
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -225,7 +227,7 @@ def grad_L(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [D0] -> L: [].
+    Shapes: params, x: [D0] -> L: [] by params, x3: [3], x2: [5], x1: [5].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -436,7 +438,7 @@ def _grad_L_arrays(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: params, x: [D0] -> L: [].
+    Shapes: params, x: [D0] -> L: [] by params, x3: [3], x2: [5], x1: [5].
     """
     x, θ1, θ2, θ3 = _enter(params, x)
     _places: list[Any] = [None] * 6 if out is None else _destinations(out, {

@@ -148,6 +148,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> f: [], g: [] by x: [], y: [].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -180,7 +182,7 @@ def blocks(x: ArrayLike, y: ArrayLike) -> dict[str, dict[str, Any]]:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     J_f_y = 3 * x ** 2  # output f = 3 * x**2 * y
@@ -207,7 +209,7 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     d_v holds the derivative by v of each element of the output;
     the first axis counts these.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     J_f_y = 3 * x ** 2  # output f = 3 * x**2 * y
@@ -228,7 +230,7 @@ def grad_f(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: x: [], y: [] -> f: [].
+    Shapes: x: [], y: [] -> f: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     if out is not None:
@@ -248,7 +250,7 @@ def grad_g(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: x: [], y: [] -> g: [].
+    Shapes: x: [], y: [] -> g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     if out is not None:
@@ -272,7 +274,7 @@ def push(
     t_v is the tangent of v, its derivative along the tangents given: the sum of
     (∂v/∂u) t_u over what v is computed of.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     _expected(tangents, ('x', 'y',), 'tangents')
@@ -301,7 +303,7 @@ def pull(
     returned; the others are new.
     d_v is the total derivative by v, as in `backward`.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     _expected(cotangents, ('f', 'g'), 'cotangents')

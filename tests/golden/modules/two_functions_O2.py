@@ -190,6 +190,8 @@ def backward(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: cache -> f: [], g: [] by x: [], y: [].
     """
     if type(cache) is not Cache:
         raise _no_cache(cache)
@@ -220,7 +222,7 @@ def blocks(x: ArrayLike, y: ArrayLike) -> dict[str, dict[str, Any]]:
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     if not (
         type(x) in (float, FLOAT)
@@ -253,7 +255,7 @@ def _blocks_arrays(x: ArrayLike, y: ArrayLike) -> dict[str, dict[str, Any]]:
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     J_f_y = 3 * np.square(x)  # output f = 3 * x**2 * y
@@ -279,7 +281,7 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     if not (
         type(x) in (float, FLOAT)
@@ -306,7 +308,7 @@ def _J_arrays(x: ArrayLike, y: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     _scratch = _take(_J_scratch_reverse)
@@ -329,7 +331,7 @@ def grad_f(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: x: [], y: [] -> f: [].
+    Shapes: x: [], y: [] -> f: [] by x: [], y: [].
     """
     if not (
         type(x) in (float, FLOAT)
@@ -363,7 +365,7 @@ def _grad_f_arrays(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: x: [], y: [] -> f: [].
+    Shapes: x: [], y: [] -> f: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     if out is not None:
@@ -382,7 +384,7 @@ def grad_g(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: x: [], y: [] -> g: [].
+    Shapes: x: [], y: [] -> g: [] by x: [], y: [].
     """
     if not (
         type(x) in (float, FLOAT)
@@ -415,7 +417,7 @@ def _grad_g_arrays(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: x: [], y: [] -> g: [].
+    Shapes: x: [], y: [] -> g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     if out is not None:
@@ -438,7 +440,7 @@ def push(
 
     A tangent is given by path; what is left out is 0.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     _expected(tangents, ('x', 'y',), 'tangents')
@@ -468,7 +470,7 @@ def pull(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
 
-    Shapes: x: [], y: [] -> f: [], g: [].
+    Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
     _expected(cotangents, ('f', 'g'), 'cotangents')

@@ -124,7 +124,8 @@ def derived_function(
     """Write a derived function of these lines; of readable ones it is told what the names say."""
     letters = "" if compiled.level.planned else _letters(one)
     told = f"{about.rstrip()}\n{letters}" if letters else about
-    return function(head, with_shapes(told, compiled, one.outputs), lines)
+    wrt = declared_wrt(compiled, one) if one.kind.order else []
+    return function(head, with_shapes(told, compiled, one.outputs, wrt), lines)
 
 
 def _letters(one: Derived) -> str:

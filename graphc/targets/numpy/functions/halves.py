@@ -125,6 +125,6 @@ def backward(compiled: Compiled) -> str:
     )
     return function(
         f"def backward(cache: Cache, *, {', '.join([*keywords, out.ARGUMENT])}) -> dict[str, Any]:",
-        about,
+        with_shapes(about, compiled, one.outputs, wrt, ["cache"]),
         lines,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from graphc.elaborate.names.model import Declared
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import FLOAT_BYTES, Type, type_bytes
@@ -152,14 +153,26 @@ def records(compiled: Compiled) -> list[str]:
     return records
 
 
-def with_shapes(about: str, compiled: Compiled, outputs: Iterable[str]) -> str:
-    """Add to a docstring the shapes of what a function takes, and of what it is of."""
+def with_shapes(
+    about: str,
+    compiled: Compiled,
+    outputs: Iterable[str],
+    wrt: Sequence[Declared] = (),
+    taken: Sequence[str] = (),
+) -> str:
+    """Add to a docstring the shapes of what a function takes, of what it is of, and by what.
+
+    Without what is `taken` it is the arguments of the graph.
+    """
     model, named = compiled.model, compiled.begin.variables
-    given = [f"{named[d.name]}: {d.type}" for d in model.inputs]
+    graph = ["params"] * bool(model.params) + [f"{named[d.name]}: {d.type}" for d in model.inputs]
     types = {d.name: d.type for d in model.outputs}
     told = [f"{compiled.begin.fields[name]}: {types[name]}" for name in outputs]
-    words = f"Shapes: {', '.join([*(['params'] if model.params else []), *given]) or '()'}"
-    line = f"{words} -> {', '.join(told)}."
+    whole = bool(model.params) and {d.name for d in model.params} <= {d.name for d in wrt}
+    rest = [d for d in wrt if not (whole and d in model.params)]
+    paths = ["params"] * whole + [f"{d.name}: {d.type}" for d in rest]
+    by = f" by {', '.join(paths)}" if paths else ""
+    line = f"Shapes: {', '.join(taken or graph) or '()'} -> {', '.join(told)}{by}."
     wrapped = textwrap.wrap(line, 90, break_long_words=False, break_on_hyphens=False)
     return "\n".join([about.rstrip(), "", *wrapped, ""])
 
