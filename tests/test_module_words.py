@@ -124,6 +124,13 @@ def test_a_cache_prints_in_a_line() -> None:
     assert f"{sum(np.asarray(one).nbytes for one in flat):,} bytes" in repr(cache)
 
 
+class Attached:
+    """What refuses to become an array, as a tensor of PyTorch that requires a gradient does."""
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("call detach() first")
+
+
 @pytest.mark.levels
 @pytest.mark.parametrize(
     ("call", "kind", "said"),
@@ -133,6 +140,11 @@ def test_a_cache_prints_in_a_line() -> None:
         (lambda net: net.init(1.5), TypeError, "seed: expected an integer of at least 0, found 1."),
         (lambda net: net.forward(net.init(), None, T), TypeError, "input `x` is None, expected"),
         (lambda net: net.forward({"W": None}, X, T), TypeError, "parameter `W` is None, expected"),
+        (lambda net: net.forward(net.init(), Attached(), T), ValueError, "`x` is not an array, e"),
+        (lambda net: net.forward({"W": Attached()}, X, T), ValueError, "parameter `W` is not an a"),
+        (lambda net: net.backward(net.forward(net.init(), X, T)), TypeError, "cache: expected"),
+        (lambda net: net.backward(net.forward(net.init(), X, T)[1], y=Attached()), ValueError,
+         "`y` is not an array, expected float of (4, 2): call detach() first"),
         (lambda net: net.forward({"h": {"W": 1}}, X, T), ValueError, "h; paths are flat, as 'W'"),
     ],
 )  # fmt: skip

@@ -26,10 +26,7 @@ def _array(
 
     Where the shape is not known yet, the rank stands for it.
     """
-    try:
-        array = np.asarray(value)
-    except ValueError as why:
-        raise ValueError(f"{what} is not an array, expected {expected}: {why}") from None
+    array = _as_array(value, what, expected)
     if array.dtype.kind not in {"f": "fiub", "i": "iu", "b": "b"}[dtype.kind]:
         raise TypeError(f"{what} {_no_numbers(value, array)}, expected {expected}")
     if array.ndim != (shape if isinstance(shape, int) else len(shape)):
@@ -44,6 +41,14 @@ def _array(
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def _as_array(value: ArrayLike, what: str, expected: str) -> Any:
+    """The value as NumPy takes it: what it refuses, or refuses itself, is named."""
+    try:
+        return np.asarray(value)
+    except (RuntimeError, TypeError, ValueError) as why:
+        raise ValueError(f"{what} is not an array, expected {expected}: {why}") from None
 
 
 def _no_numbers(value: ArrayLike, array: Any) -> str:
@@ -132,18 +137,17 @@ def _names(params: Mapping[str, ArrayLike], expected: tuple[str, ...]) -> None:
 def _no_cache(found: Any) -> TypeError:
     """The error that `backward` is given something else than a cache."""
     what = "the Cache that `forward` of this module returns second"
-    return TypeError(f"cache: expected {what}, found {type(found)}")
+    return TypeError(f"cache: expected {what}, found {type(found).__name__}")
 
 
 def _cotangent(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Any:
     """The cotangent of an output: an array of its shape; zeros where it is left out."""
     if value is None:
         return np.zeros(shape, FLOAT)[()]
-    array = np.asarray(value)
+    expected = f"float of {shape}"
+    array = _as_array(value, what, expected)
     if array.dtype.kind not in "fiub" or array.shape != shape:
-        raise ValueError(
-            f"{what} is {array.dtype} of shape {array.shape}, expected float of {shape}"
-        )
+        raise ValueError(f"{what} is {array.dtype} of shape {array.shape}, expected {expected}")
     return array.astype(FLOAT)[()]
 
 
