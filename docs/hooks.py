@@ -27,6 +27,7 @@ COLOURS = "graphc/views/colours.css"
 """The colours of all pages, which reports and derivations have, too."""
 SECTION = re.compile(r'<h[1-4] id="([^"]+)">(.*?)</h[1-4]>', re.S)
 NO_WORDS = re.compile(r'<math.*?</math>|<a class="headerlink".*?</a>|<[^>]+>', re.S)
+PICTURE = re.compile(r'(<img\b[^>]*\bsrc="([^"]+)"[^>]*>)')
 CODE = re.compile(r"(^ *```.*?^ *```$|(?<![$`])`[^`\n]+`(?!\$))", re.M | re.S)
 
 
@@ -72,12 +73,13 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> 
     return FENCE.sub(r"\1```\2", "".join(parts))
 
 
-def on_page_content(html: str, *, page: Any, config: Any, files: Files) -> None:
-    """Add the sections of a page to what is searched."""
+def on_page_content(html: str, *, page: Any, config: Any, files: Files) -> str:
+    """Link pictures to themselves in full size; add the sections of a page to what is searched."""
     parts = SECTION.split(html)
     for id, heading, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         section = f"{page.url}#{id}", page.title, _words(heading), _words(text)
         config.extra["sections"].append(section)
+    return PICTURE.sub(r'<a class="picture" href="\2">\1</a>', html)
 
 
 def on_post_build(config: Any) -> None:

@@ -30,6 +30,7 @@ from graphc.views.draw.mermaid import mermaid
 from graphc.views.draw.mistaken import picture_of_known
 from graphc.views.draw.records.layout import heading
 from graphc.views.draw.records.picture import Edge, Node, Picture
+from graphc.views.draw.references import shorten
 from graphc.views.draw.signs import with_signs
 from tests.pictures import faults, read_svg
 
@@ -355,6 +356,17 @@ def test_a_crowd_is_folded_and_a_note_says_so(length: int) -> None:
     assert faults(draw_svg(picture, "own")) == []
 
 
+def test_what_every_box_adds_is_drawn_beside_those_far_below() -> None:
+    steps = [f"h{i} = tanh(h{i - 1}) + x" for i in range(1, 60)]
+    text = "\n".join(["input x: [3]", "h0 = sin(x)", *steps, "output y = sum(h59)"])
+    shown = shorten(depicted(text))
+    assert sum(node.kind == "reference" for node in shown.nodes) > 40
+    assert len([edge for edge in shown.edges if edge.tail == node_of(shown, "x").id]) < 20
+    branch = [f"b{i} = tanh(b{i - 1})" for i in range(1, 40)]
+    text = "\n".join(["input b0: [3]", *branch, "output y = b0 + b39"])
+    assert all(node.kind != "reference" for node in shorten(depicted(text)).nodes)
+
+
 # ---- how it looks -------------------------------------------------------------------------------
 
 
@@ -544,6 +556,14 @@ def test_a_line_that_cannot_be_read_is_marked() -> None:
     picture = picture_of_known(Compilation(Source("graph", text)))
     assert node_of(picture, "line 2").kind == "mistake"
     assert node_of(picture, "z").kind == "output"
+
+
+def test_names_of_a_line_that_cannot_be_read_are_no_mistakes_elsewhere() -> None:
+    text = "input x: [3]\nq = tanh(x\ny = sigmoid(q)\noutput loss = sum(y)\n"
+    picture = picture_of_known(Compilation(Source("graph", text)))
+    kinds = {node.label: node.kind for node in picture.nodes}
+    assert kinds == {"x": "input", "line 2": "mistake", "y": "unknown", "loss": "unknown"}
+    assert ("y", "loss") in edges_of(picture)
 
 
 # ---- the command --------------------------------------------------------------------------------

@@ -236,6 +236,20 @@ def test_mistakes_in_a_graph_are_told_as_everywhere() -> None:
 def test_graphs_without_derivatives_are_told() -> None:
     told = said("-", input="input x: int[3]\noutput y = x + 1")
     assert "y = x + 1" in told
+    assert "no derivative" in told
+    assert "Backward" not in told
+
+
+def test_what_the_derivative_is_by_is_named() -> None:
+    layer = "input x: [3]\nparam w: [3]\nh = tanh(x)\noutput loss = sum(w * h)\n"
+    told = " ".join(said("-", input=layer).split())
+    assert "L = loss is differentiated by w." in told
+    assert "differentiated by w and x." in said("-", input=layer + "derive grad loss wrt x\n")
+    several = "dim N\n" + "".join(f"param p{i}: [N]\n" for i in range(9))
+    told = said("-", input=f"{several}output y = sum({' + '.join(f'p{i}' for i in range(9))})\n")
+    assert "by p₀, p₁, p₂, p₃, p₄ and 4 more." in " ".join(told.split())
+    vector = "input x: [3]\nparam w: [3]\noutput y = w * x\n"
+    assert "It is differentiated by w." in " ".join(said("-", input=vector).split())
     assert run("-", input="").exit_code in (0, 1)
 
 

@@ -52,6 +52,7 @@ def test_links_out_of_the_documents_lead_to_copies(site: Path) -> None:
     text = (site / "gallery.html").read_text(encoding="utf-8")
     assert 'href="examples/residual.graph"' in text
     assert 'src="pictures/residual.svg"' in text
+    assert '<a class="picture" href="pictures/residual.svg"><img' in text  # in full size
 
 
 def test_fences_and_answers_are_read_as_such(site: Path) -> None:

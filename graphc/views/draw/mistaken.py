@@ -25,8 +25,9 @@ LINES = 4
 def picture_of_known(compilation: Compilation, every: bool = False) -> Picture:
     """Depict what could be made of a file with mistakes, with the place of each one marked."""
     file, found = compilation.parsed.file, compilation.elaborated
-    mistakes = [one for one in (*compilation.parsed.diagnostics, *found.diagnostics)
-                if one.severity == "error"]  # fmt: skip
+    # What a line that cannot be read would have named counts as unknown to those below it.
+    told = compilation.parsed.diagnostics or found.diagnostics
+    mistakes = [one for one in told if one.severity == "error"]
     with compilation.open():
         return _marked(depict(_known(file, found), every), file, mistakes)
 
@@ -111,7 +112,7 @@ def _edge(tail: str, head: str, order: Mapping[str, int], shape: str) -> Edge:
 def _mark(id: str, label: str, wrong: Sequence[Diagnostic], span: Span) -> Box:
     """Make the box of what is wrong, or of what waits for it."""
     if not wrong:
-        told = "waits for what is wrong above"
+        told = "known when what is wrong is mended"
         return Box(id, label, label, "unknown", (told,), told, "", span.line)
     lines = [line for one in wrong for line in _lines(one)]
     at = "" if label.startswith("line ") else f"line {span.line}"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from graphc.records import replace
 from graphc.views.draw.records.picture import Edge, Node, Picture
 
 FAR = 18
-"""Layers that an edge leads past; of a residual edge three times as many."""
+"""Layers that an edge leads past; of the one residual edge of a box three times as many."""
 
 
 def shorten(picture: Picture) -> Picture:
     """Return the picture with references in place of far edges."""
     layer = _layers(picture)
     node = {one.id: one for one in picture.nodes}
+    branches = Counter(edge.tail for edge in picture.edges if edge.role == "residual")
     before: dict[str, list[Node]] = {}
     edges: list[Edge] = []
     for edge in picture.edges:
-        far = FAR * 3 if edge.role == "residual" else FAR
+        far = FAR * 3 if edge.role == "residual" and branches[edge.tail] == 1 else FAR
         if edge.returns or layer[edge.head] - layer[edge.tail] <= far:
             edges.append(edge)
             continue

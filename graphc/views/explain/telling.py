@@ -22,7 +22,7 @@ from graphc.views.explain.document import (
     Paragraph,
 )
 from graphc.views.explain.document import Block as Piece
-from graphc.views.explain.expression import added
+from graphc.views.explain.expression import Expression, added
 from graphc.views.explain.notation import notation
 from graphc.views.explain.summary import tell_blocks, tell_clauses, tell_counts
 from graphc.views.explain.values import (
@@ -36,6 +36,9 @@ from graphc.views.explain.wanted import REASONS, SENTENCE, Wanted
 
 LISTED = 20
 """Names that are told of a large graph, the last ones first."""
+WITHOUT = "The graph has no derivative: for one, an output and what it is made of must be floats."
+NAMED = 6
+"""Paths that are named, of those that the derivative is by."""
 
 
 def document(derivation: Derivation, wanted: Wanted) -> Document:
@@ -48,9 +51,12 @@ def document(derivation: Derivation, wanted: Wanted) -> Document:
     if wanted.node:
         pieces += _one_node(derivation, wanted)
         return Document(title, tuple(pieces))
-    pieces += _conventions(derivation)
+    known = bool(derivation.outputs and derivation.paths)
+    pieces += _conventions(derivation) if known else [Paragraph((WITHOUT,))]
     pieces.append(Heading(2, ("Values, in the order computed",)))
     pieces += tell_steps(derivation.steps, derivation, wanted)
+    if not known:
+        return Document(title, tuple(pieces))
     if wanted.forward:
         pieces.append(Heading(2, ("Forward: derivatives move with the values",)))
         pieces += tell_forward(derivation, wanted)
@@ -88,21 +94,28 @@ def crowd(name: str, names: Sequence[str]) -> Document:
 # ---- what is agreed on ---------------------------------------------------------------
 
 
+def _paths(paths: Sequence[Expression]) -> Inlines:
+    """Name what is differentiated by, or of many the first ones and how many more there are."""
+    if len(paths) <= NAMED:
+        return listed(paths)
+    first = paths[: NAMED - 1]
+    names = (part for path in first for part in (notation(path), ", "))
+    return (*tuple(names)[:-1], f" and {len(paths) - len(first)} more")
+
+
 def _conventions(derivation: Derivation) -> Iterator[Piece]:
     numerator = derivation.layout == "numerator"
     target = notation(derivation.target)
     outputs = listed(derivation.outputs)
+    by = _paths(derivation.paths)
     if derivation.scalar:
         same = derivation.target == derivation.outputs[0]
-        yield Paragraph(
-            ("The output ", *outputs, " is differentiated by all that it depends on.")
-            if same
-            else (target, " = ", *outputs, " is differentiated by all that it depends on.")
-        )
+        subject: Inlines = ("The output ",) if same else (target, " = ")
+        yield Paragraph((*subject, *outputs, " is differentiated by ", *by, "."))
     else:
         yield Paragraph(
             (target, " is any number that is made of the outputs ", *outputs, "; its derivatives "
-             "by them are given, and stand under a bar.")
+             "by them are given, and stand under a bar. It is differentiated by ", *by, ".")
         )  # fmt: skip
     layout: Inlines = (
         ("Numerator layout: a Jacobian has a row for each element of the result and a column for "
