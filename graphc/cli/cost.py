@@ -97,7 +97,9 @@ def print_costs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         before = row["function"]
     console.print(table)
     if any(row["chosen"] and row["mode"] != "-" for row in rows):
-        console.print("* the mode that is taken: the least work, where a dim is not known for 32")
+        console.print(
+            "* the mode that is taken: that of least work, with 32 for each dim that is not known"
+        )
 
 
 def crossovers(costs: Mapping[str, Any]) -> list[str]:

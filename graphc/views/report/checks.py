@@ -27,7 +27,9 @@ def tell_costs(priced: tuple[Priced, ...], width: int) -> Markup:
             rows.append(element("tr", *cells, class_="taken" if taken else None))
     head = ("function", "mode", "multiply-adds", "bytes written")
     several = any(len(one.costs) > 1 for one in priced)
-    note = "✓ is the mode that is taken: the least work, where a dim is not known for 32."
+    note = (
+        "✓ is the mode that is taken: that of least work, with 32 for each dim that is not known."
+    )
     return joined(
         [
             element("div", _table(head, rows), class_="wide"),
