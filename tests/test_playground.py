@@ -270,6 +270,9 @@ def test_nothing_is_wider_than_the_window(
     for selector in ("#lessons", "#share", "#editor", "#shown"):
         right = ready.ask(f"document.querySelector('{selector}').getBoundingClientRect().right")
         assert right <= width, selector
+    status = "document.getElementById('status')"
+    ready.ask(f"{status}.textContent = 'https://example.org/' + 'full'.repeat(30)")
+    assert ready.ask(f"{status}.scrollWidth <= {status}.clientWidth")
 
 
 # ---- with Pyodide --------------------------------------------------------------------------------
