@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from test_bytes import CASES
 
@@ -122,3 +123,23 @@ def test_examples_and_workloads(
         return compile_file(path, options)
 
     hold(compiled, 0.6)
+
+
+def test_the_steps_of_a_segment_are_not_taken_apart_where_that_takes_too_much() -> None:
+    """Of 100 steps of 8 KB it keeps 10 for the segments and 10 of one: some 20 rows, and a few."""
+    text = """
+        input x: [1000]
+        param w: [1000]
+        scan step[t in 0..99] carry h = x {
+          next h = tanh(w * h) + x
+        }
+        output y = sum(h)
+        derive grad y wrt w
+    """
+    made = compile_text(text, options=Options(level="-O2", memory="260KB"))
+    module, plain = load(made.text, "in_steps"), load(compile_text(text).text, "all_at_once")
+    given = random_arguments(made.model)
+    assert measured(module, "grad_y", given) <= 260_000 + PYTHON
+    np.testing.assert_allclose(
+        module.grad_y(**given)["w"], plain.grad_y(**given)["w"], rtol=1e-11, atol=1e-13
+    )

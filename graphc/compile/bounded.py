@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from graphc.ad.functions import Split, cut
 from graphc.compile.clauses import Made, winners
@@ -13,10 +13,11 @@ from graphc.elaborate.names.model import Model
 from graphc.ir.graph import Graph, Node
 from graphc.ir.results import Role
 from graphc.ir.types import FLOAT_BYTES, type_bytes
+from graphc.optimise.loops.distribution import distribute
 from graphc.optimise.memory.bound import Bound, Planned
 from graphc.optimise.memory.budget import budget
 from graphc.optimise.memory.estimate import Sizes
-from graphc.optimise.passes import rewritten
+from graphc.optimise.passes import Pass, rewritten
 from graphc.plan.buffers.report import live
 from graphc.plan.program import Program
 from graphc.plan.signature import Entry
@@ -49,9 +50,11 @@ def within_bound(model: Model, options: Options, begin: Entry) -> Bounded:
     ]
 
     def finish(graph: Graph) -> Graph:
-        level = options.at
-        whole = graph.role is Role.HALVES
-        return rewritten(graph, passes_of(options, level.halves if whole else level.derived))
+        return rewritten(graph, _passes_of(graph, options))
+
+    def finish_in_steps(graph: Graph) -> Graph:
+        passes = _passes_of(graph, options)
+        return rewritten(graph, [one for one in passes if one is not distribute])
 
     sizes = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
     width = FLOAT_BYTES[model.dtype]
@@ -78,10 +81,15 @@ def within_bound(model: Model, options: Options, begin: Entry) -> Bounded:
         begin.taken.union(begin.values),
         [d.name for d in model.dims if d.fixed is None],
         peaks,
-        finish if options.at.planned else None,
+        (finish, finish_in_steps) if options.at.planned else (),
     )
     parts = [whole, *(made[name][mode].graph for name, mode in modes)]
     found = bound.within(parts, budget(options.memory))
     first, *rest = found.graphs
     graphs = dict(zip(modes, rest, strict=True))
     return Bounded(cut(first), made, graphs, found.planned, found.warnings)
+
+
+def _passes_of(graph: Graph, options: Options) -> Sequence[Pass]:
+    level = options.at
+    return passes_of(options, level.halves if graph.role is Role.HALVES else level.derived)

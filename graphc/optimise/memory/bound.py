@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from graphc.ad.functions import cut
@@ -72,15 +73,16 @@ class Bound:
     """What a module's functions have in common where their memory is bounded.
 
     `taken` are names that no index can have; `open` are the dims that have no size. `planned` gives
-    the peaks of a graph's functions as they will be written: that is what is promised. `finish` is
-    what else becomes of a graph. `known` is what was found of graphs, many of which come again.
+    the peaks of a graph's functions as they will be written: that is what is promised. `finishes`
+    is what else becomes of a graph: what is fastest first, then what takes less memory. `known` is
+    what was found of graphs, many of which come again.
     """
 
     sizes: Sizes
     taken: frozenset[str]
     open: Sequence[str]
     planned: Callable[[Graph], Mapping[str, int]]
-    finish: Pass | None = None
+    finishes: Sequence[Pass] = ()
     known: dict[tuple[Any, ...], Any] = field(default_factory=dict, compare=False, repr=False)
 
     def within(self, graphs: Sequence[Graph], budget: Budget) -> Within:
@@ -132,12 +134,12 @@ class Bound:
         found: Mapping[str, int] = self.known[key]
         return found
 
-    def _finish(self, graph: Graph) -> Graph:
-        if self.finish is None:
+    def _finish(self, graph: Graph, number: int = 0) -> Graph:
+        if not self.finishes:
             return graph
-        key = ("finish", id(graph))
+        key = ("finish", number, id(graph))
         if key not in self.known:
-            self.known[key] = graph, self.finish(graph)  # what is kept keeps its identity
+            self.known[key] = graph, self.finishes[number](graph)  # it keeps its identity
         finished: Graph = self.known[key][1]
         return finished
 
@@ -156,6 +158,8 @@ class Bound:
             if estimate > aim:
                 break
             aim = min(aim - 1, estimate * bytes // peak)
+        if least > bytes:  # what is refused is told the same amount, whatever was asked for
+            best, least = self._fit_once(graph, whole, 0, 0)
         return best, self._reports(whole, best)
 
     def _fit_once(self, graph: Graph, whole: Graph, aim: int, bytes: int) -> tuple[Graph, int]:
@@ -168,10 +172,11 @@ class Bound:
         aimed = Aim(aim, self.sizes, self._peak, self._crossing, self.taken, self.known)
         made = search(whole, aimed)
         best, least = made, self._measure(made)
-        for divisor in PARTS if self.finish else ():
+        parts = dict.fromkeys(aim // divisor for divisor in PARTS)
+        for number, part in product(range(len(self.finishes)), parts):
             if least <= bytes:
                 break
-            made = self._finish(search(graph, replace(aimed, bytes=aim // divisor)))
+            made = self._finish(search(graph, replace(aimed, bytes=part)), number)
             peak = self._measure(made)
             if peak < least:
                 best, least = made, peak
