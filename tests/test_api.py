@@ -361,7 +361,7 @@ def test_results_show_themselves_in_a_notebook(net: Path) -> None:
         tags.feed(html)
         assert tags.open == []
         assert tags.seen.isdisjoint({"html", "body", "script"})
-        assert html.startswith('<div class="graphc">')
+        assert html.startswith('<div class="graphc ')
         assert "net" in shown._repr_markdown_()
         assert "\n" not in repr(shown)
     assert repr(compiled) == (

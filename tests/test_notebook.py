@@ -47,6 +47,9 @@ def test_a_cell_is_compiled_and_its_module_bound(shell: InteractiveShell) -> Non
     html = shell.display_formatter.format(result.result)[0]
     assert "square" in html["text/html"]
     assert "<svg" in html["text/html"]
+    assert "The gradients of Σ" in html["text/html"]
+    assert "`" not in html["text/html"].partition("<svg")[0]
+    assert 'style="color' not in html["text/html"].partition("</svg>")[2]  # but by light and dark
     assert "backward(cache" in html["text/markdown"]
     first = square
     run(shell, f"%%graph square\n{SUM.replace('x * x', '3 * x')}")
@@ -112,5 +115,5 @@ def test_the_example_notebook(shell: InteractiveShell) -> None:
     np.testing.assert_allclose(results[2][0][0].result, [-2 / 3, -4 / 3, -2], rtol=1e-12)
     assert "unknown name `z`" in results[3][0][1]
     for (result, _), _ in results[4:]:
-        assert result.result._repr_html_().startswith('<div class="graphc">')
+        assert result.result._repr_html_().startswith('<div class="graphc ')
     assert results[5][0][0].result.ok

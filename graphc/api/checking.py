@@ -15,6 +15,7 @@ from graphc.api.options import CompileOptions
 from graphc.api.showing import fenced, frame, listed
 from graphc.records import dataclass
 from graphc.source import Diagnostic, GraphError, Source
+from graphc.views.report.markup import quoting
 
 if TYPE_CHECKING:
     from graphc.checking.derivatives import Checked, Compared
@@ -64,7 +65,7 @@ class CheckResult:
         return frame(
             f"<b>{fenced(self.name)}</b>: {'ok' if self.ok else 'not ok'}",
             *(f"<pre>{fenced(str(one))}</pre>" for one in self.diagnostics),
-            listed([(fenced(line), "") for line in self.lines()]),
+            listed([(quoting(line), "") for line in self.lines()]),
         )
 
     def _repr_markdown_(self) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from graphc.views.colours import COLOURS
+from graphc.views.colours import COLOURS, within
 from graphc.views.explain.document import (
     About,
     Block,
@@ -76,9 +75,9 @@ def page(document: Document) -> str:
 
 def fragment(document: Document) -> str:
     """Write the document as a part of a page, whose style it leaves alone: for notebooks."""
-    style = re.sub(r":root|\bbody(?= \{)", "&", STYLE)  # rules inside of another's
+    style = within(".graphc.derivation", STYLE)
     inside = "\n".join(write_blocks(document.blocks))
-    return f'<div class="graphc">\n<style>\n.graphc {{{style}}}\n</style>\n{inside}\n</div>\n'
+    return f'<div class="graphc derivation">\n<style>\n{style}\n</style>\n{inside}\n</div>\n'
 
 
 def write_blocks(blocks: Sequence[Block]) -> Iterator[str]:
