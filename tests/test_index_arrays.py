@@ -182,7 +182,7 @@ WRONG = {
     "put(A, t, i, i)": "E301: `put` takes values of [2] here, found [3]",
     "put(A, 0, i, i, i)": "E308: `put` has 3 indices from axis 0 on for [3, 4], which has 2 axes",
     "put(A, 0)": "E209: `put` needs an index for each axis that it is about",
-    "put_add(A, 0, t)": "E308: an index of `put_add` is an integer, found [3]",
+    "put_add(A, 0, t)": "E308: an index of `put_add` is an integer, found float[3]",
     "put(A, 0, 3)": "E308: in `put`: index 3 is outside axis 0 of [3, 4]",
 }
 
