@@ -137,7 +137,7 @@ def _names(params: Mapping[str, ArrayLike], expected: tuple[str, ...]) -> None:
 def _no_cache(found: Any) -> TypeError:
     """The error that `backward` is given something else than a cache."""
     what = "the Cache that `forward` of this module returns second"
-    return TypeError(f"cache: expected {what}, found {type(found).__name__}")
+    return TypeError(f"cache: expected {what}, found {type(found)}")
 
 
 def _cotangent(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Any:
