@@ -18,6 +18,13 @@ def _unless(default: int, numbers: Any) -> Any:
     return None if found == default else found
 
 
+def _biased(r: Reading, found: Value, b: Any, rank: int) -> Value:
+    """Add a number to each channel, where there are any to add."""
+    if b is None:
+        return found
+    return r.sheet.binary("+", found, r.sheet.subscript(b, slice(None), *[None] * rank))
+
+
 def _conv(rank: int) -> Any:
     def write(
         r: Reading, x: Value, w: Value, b: Any = None, stride: Any = 1, padding: Any = 0,
@@ -29,9 +36,7 @@ def _conv(rank: int) -> Any:
             f"conv{rank}d", x, w, stride=_unless(1, stride), pad=_plain(padding) or None,
             dilation=_unless(1, dilation), groups=groups if groups > 1 else None,
         )  # fmt: skip
-        if b is None:
-            return found
-        return r.sheet.binary("+", found, r.sheet.subscript(b, slice(None), *[None] * rank))
+        return _biased(r, found, b, rank)
 
     return write
 
@@ -50,9 +55,7 @@ def _conv_transpose(rank: int) -> Any:
             output_padding=_unless(0, extra), dilation=_unless(1, dilation),
             groups=groups if groups > 1 else None,
         )  # fmt: skip
-        if b is None:
-            return found
-        return r.sheet.binary("+", found, r.sheet.subscript(b, slice(None), *[None] * rank))
+        return _biased(r, found, b, rank)
 
     return write
 
