@@ -313,3 +313,42 @@ def test_what_is_derived_by_is_not_gone_past(name: str) -> None:
     d_p = np.broadcast_to(d_q[:, None, :], (4, 3, 5))
     expected = {"p": d_p, "q": d_q, "z": d_z, "e": d_e, "s": d_s, "w": d_w, "l": d_l}
     np.testing.assert_allclose(module.g(a, b)[name], expected[name], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+def test_what_a_loop_collects_is_derived_by_where_the_loop_is_made_anew(level: int) -> None:
+    """What it captures is a loop in which a selection moves."""
+    text = """
+        input x: [2, 2]
+        param q: [2, 2]
+        param p: [2, 2, 1]
+        scan first[t in 2] carry f = p, g = p, h = q {
+            u = tanh(f)
+            v = h * h
+            w = erfc(sin(v))
+            next f = tanh(u)
+            next g = tanh(f)[:, :, ::-1]
+            next h = w
+        }
+        squares = x * x
+        part = squares[:, 1:]
+        repeat then[k in 1..3] carry z = h {
+            next z = tanh(h * 0.7 + z)
+            collect c = x
+        }
+        a, b = split(c, 2, axis=2)
+        m = max(part, axis=1, keepdims=true)
+        r = linear_recurrence(0.5 * sin(m), m, axis=1)
+        each = sum(sin(r), axis=[1])
+        loss = sum(each)
+        output b, r, a, each, loss
+        derive vjp b, r, a wrt x, c as pulled
+    """
+    module = graphc.compile_text(text, level=level).module()
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 3, 2, 1))
+    params = {"p": rng.normal(size=(2, 2, 1)), "q": rng.normal(size=(2, 2))}
+    _, found = module.pulled(params, np.ones((2, 2)), cotangents={"a": one, "b": other})
+    whole = np.concatenate((one, other), axis=2)
+    np.testing.assert_array_equal(found["c"], whole)
+    np.testing.assert_allclose(found["x"], whole.sum(axis=0), rtol=1e-14)

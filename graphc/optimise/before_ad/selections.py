@@ -54,6 +54,7 @@ def select(model: Model) -> Model:
     known = {*nodes}
 
     def rewrite(node: Node, args: tuple[Node, ...]) -> Node:
+        new.update(zip(node.args, args, strict=True))  # also ends of loops, which are not rewritten
         if node.op is index:
             found = mover.chosen(node.args[0], node.attrs["items"])
             new[node] = _named(found, node, known)
