@@ -352,3 +352,24 @@ def test_what_a_loop_collects_is_derived_by_where_the_loop_is_made_anew(level: i
     whole = np.concatenate((one, other), axis=2)
     np.testing.assert_array_equal(found["c"], whole)
     np.testing.assert_allclose(found["x"], whole.sum(axis=0), rtol=1e-14)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+def test_a_state_that_is_stacked_of_what_no_step_makes(level: int) -> None:
+    text = """
+        input a, b: [3]
+        c = stack(tanh(a), tanh(b), axis=0)
+        scan s[t in 3] carry h = c {
+            next h = stack(tanh(a), h[1] * 2, axis=0)
+        }
+        output y = sum(h[0] * h[1])
+        derive grad y wrt a, b
+    """
+    a, b = np.random.default_rng(0).normal(size=(2, 3))
+    found = graphc.compile_text(text, level=level).module().grad_y(a, b)
+    expected = {
+        "a": 8 * np.tanh(b) / np.cosh(a) ** 2,
+        "b": 8 * np.tanh(a) / np.cosh(b) ** 2,
+    }
+    for name, slope in expected.items():
+        np.testing.assert_allclose(found[name], slope, rtol=1e-13)

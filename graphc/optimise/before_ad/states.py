@@ -105,7 +105,8 @@ def _loop_of_parts(
         after = loop.follow[c]
         carried += parts.get(c, [c])
         starts += _cut(new[initial], after) if c in parts else [new[initial]]
-        nexts += [moved[_alone(arg, after)] for arg in after.args] if c in parts else [moved[after]]
+        afters = [_alone(arg, after) for arg in after.args] if c in parts else [after]
+        nexts += [moved[one] if one in moved else new[one] for one in afters]  # no step makes it
     made = replace(loop.map_roots(moved), carried=tuple(carried), nexts=tuple(nexts), adjoints=())
     new.update(moved)
     steps = limit(node)
