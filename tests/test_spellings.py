@@ -373,3 +373,29 @@ def test_a_state_that_is_stacked_of_what_no_step_makes(level: int) -> None:
     }
     for name, slope in expected.items():
         np.testing.assert_allclose(found[name], slope, rtol=1e-13)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+def test_a_member_of_a_family_is_taken_before_its_columns(level: int) -> None:
+    """A family is a list, which has no columns."""
+    text = """
+        dim P
+        input x: [P, 3]
+        repeat layer[k in 0..2] carry h = x {
+            param p: [P, 3]
+            next h = p
+        }
+        output loss = sum(sin(h))
+        derive hvp loss wrt layer.2.p
+        derive grad loss wrt layer.0.*, x as first
+    """
+    module = graphc.compile_text(text, level=level).module()
+    draw = np.random.default_rng(0).normal
+    x, v = draw(size=(2, 4, 3))
+    params = {f"layer.{k}.p": draw(size=(4, 3)) for k in range(3)}
+    gradient, product = module.hvp_loss(params, x, tangents={"layer.2.p": v})[-2:]
+    last = params["layer.2.p"]
+    np.testing.assert_allclose(gradient["layer.2.p"], np.cos(last), rtol=1e-14)
+    np.testing.assert_allclose(product["layer.2.p"], -np.sin(last) * v, rtol=1e-14)
+    for slope in module.first(params, x).values():
+        np.testing.assert_array_equal(slope, 0)

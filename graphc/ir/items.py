@@ -32,6 +32,13 @@ def is_whole(item: Item, length: Dim) -> bool:
     )
 
 
+def extent(item: Item) -> tuple[Dim, Dim, int]:
+    """Return where what an item chooses of an axis starts, how much it is, and its step."""
+    kind, value = item
+    start, length, step = (value, Dim.of(1), 1) if kind == "at" else value
+    return start, length, step
+
+
 def every(shape: Sequence[Dim]) -> Items:
     """Return the items that choose all of an array."""
     return tuple(map(whole, shape))

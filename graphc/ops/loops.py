@@ -8,11 +8,11 @@ from typing import Any
 from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import Node, with_args
-from graphc.ir.items import Item, choose_all
+from graphc.ir.items import Item
 from graphc.ir.loop import Element, Loop, bound, changing
 from graphc.ir.order import topological
 from graphc.ir.rebuild import rebuild
-from graphc.ops.shape.shaping import index, part_at
+from graphc.ops.shape.shaping import choose, index, part_at
 
 
 def roll_steps(
@@ -72,7 +72,7 @@ def _source(node: Node, symbol: str, first: Dim, count: Dim) -> tuple[Node, int]
     items[moving[0]] = ("slice", (start, count, linear[0]))
     x = node.args[0]
     axis = sum(kind == "slice" for kind, _ in items[: moving[0]])
-    return (x if choose_all(items, x.shape) else index(x, items=tuple(items))), axis
+    return choose(x, tuple(items)), axis
 
 
 def _mentions(kind: str, value: Any, symbol: str) -> bool:

@@ -11,12 +11,12 @@ from graphc.elaborate.values.remedies import quotient_remedy
 from graphc.elaborate.values.values import describe_value
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.items import Item, choose_all, whole
+from graphc.ir.items import Item, whole
 from graphc.ir.types import Mismatch, Type, known_facts
 from graphc.limits import RANK
 from graphc.ops.select.gathering import gather, named_shape
 from graphc.ops.select.indexing import declared_so
-from graphc.ops.shape.shaping import expand, index, transpose
+from graphc.ops.shape.shaping import choose, expand, transpose
 from graphc.source import Span
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of
@@ -114,7 +114,7 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
             help = f"elements by a list: {listed}" if isinstance(given, tuple) else None
             message = f"an index is an integer, found {describe_value(given)}"
             raise mistake("E308", message, part.span, help or quotient_remedy(given))
-    result = value if choose_all(items, value.shape) else index(value, items=tuple(items))
+    result = choose(value, tuple(items))
     if tensors:
         first = kinds.index("tensor")
         together = kinds[first : first + len(tensors)] == ["tensor"] * len(tensors)

@@ -8,6 +8,7 @@ from typing import Any
 from graphc.exporting.onnx.writing import Writing, refused
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.ir.items import extent
 from graphc.ir.types import product, same
 
 Writer = Callable[[Writing, Node, list[str]], str]
@@ -208,8 +209,8 @@ def _put_strided(w: Writing, node: Node, items: Any, x: str) -> str:
     if gone:
         value = w.add("Unsqueeze", value, w.constant(gone))
     sizes = [Dim.of(1) if kind == "at" else part[1] for kind, part in items]
-    for axis, (kind, part) in enumerate(items):
-        start, length, step = (part, Dim.of(1), 1) if kind == "at" else part
+    for axis, item in enumerate(items):
+        start, length, step = extent(item)
         places = w.add("Mul", w.arange(length), w.constant(step))
         places = w.add("Add", places, w.size(start))
         behind = [length if at == axis else 1 for at in range(len(shape))]

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, AxisMap, Node, Op, as_node
-from graphc.ir.items import Items, along, chosen_shape, every, whole_axes
+from graphc.ir.items import Items, along, choose_all, chosen_shape, every, whole_axes
 from graphc.ir.kernel import AXIS, DTYPE, SHAPE, Attr, Call, Put, Rest, View
 from graphc.ir.types import (
     Mismatch,
@@ -242,6 +242,11 @@ def _unconcatenate(ct: Node, *parts: Node, axis: int) -> tuple[Node, ...]:
     sizes = [part.shape[axis] for part in parts]
     starts = running(sizes, initial=Dim.of(0))
     return tuple(part_of(ct, axis, start, size) for start, size in zip(starts, sizes, strict=False))
+
+
+def choose(x: Node, items: Items) -> Node:
+    """Return what items choose of an array, which is itself where they choose all of it."""
+    return x if choose_all(items, x.shape) else index(x, items=items)
 
 
 def part_of(x: Node, axis: int, start: Dim, length: Dim) -> Node:

@@ -9,10 +9,11 @@ from itertools import accumulate
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, stamped
-from graphc.ir.items import ZERO, Item, Items, choose_all, chosen_shape, whole
+from graphc.ir.items import ZERO, Item, Items, choose_all, chosen_shape, extent, whole
 from graphc.ir.types import Shape, known_facts, product, same, same_shape
 from graphc.ops.shape.shaping import (
     broadcast_to,
+    choose,
     concatenate,
     expand,
     in_order,
@@ -62,8 +63,7 @@ class Mover:
                 found = self._moved(node, items)
                 if found.op is not reshape:
                     return found
-        base = self.new.get(node, node)
-        return base if choose_all(items, node.shape) else index(base, items=items)
+        return choose(self.new.get(node, node), items)
 
     def _moved(self, node: Node, items: Items) -> Node:
         if node.op is concatenate:
@@ -102,8 +102,8 @@ class Mover:
     def _joined(self, node: Node, items: Items) -> Node:
         """Return the parts that a selection takes whole, or some of one of them."""
         axis = node.attrs["axis"]
-        kind, value = items[axis]
-        start, length, step = (value, Dim.of(1), 1) if kind == "at" else value
+        kind, _ = items[axis]
+        start, length, step = extent(items[axis])
         if step != 1:
             raise Stuck
         number, inside = self._place(node, start, length)
@@ -170,8 +170,7 @@ class Mover:
                 inner += [whole(x.shape[axis]) for axis in before]
             elif len(before) == 1 and choose_all(own[1:], shape[1:]):
                 rest = product(shape[1:])
-                kind, value = own[0]
-                start, length, step = (value, Dim.of(1), 1) if kind == "at" else value
+                start, length, step = extent(own[0])
                 if step != 1:
                     raise Stuck
                 inner.append(("slice", (start * rest, length * rest, 1)))

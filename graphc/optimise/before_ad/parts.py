@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.items import Item, Items, choose_all, is_whole, whole
+from graphc.ir.items import Item, Items, extent, is_whole, whole
 from graphc.ir.types import known_facts
-from graphc.ops.shape.shaping import index
+from graphc.ops.shape.shaping import choose, index
 
 
 class Part(NamedTuple):
@@ -36,23 +36,20 @@ def part_along(node: Node, along: int | None = None) -> Part | None:
     if not chosen or (along is not None and along not in chosen):
         return None
     axis = chosen[-1] if along is None else along
-    kind, value = items[axis]
-    start, length, step = (value, Dim.of(1), 1) if kind == "at" else value
+    at = items[axis][0] == "at"
+    start, length, step = extent(items[axis])
     others = [item for item in (*items[:axis], *items[axis + 1 :]) if item[0] == "at"]
-    if step != 1 or others or (kind == "at" and axis):
+    if step != 1 or others or (at and axis):
         return None
     rest = (*items[:axis], whole(of.shape[axis]), *items[axis + 1 :])
-    return Part(of, rest, axis, known_facts().normal(start), length, kind == "at")
+    return Part(of, rest, axis, known_facts().normal(start), length, at)
 
 
 def chosen_part(part: Part) -> Node:
     """Make the node of a part, which is the array itself where it is all of it."""
-    chosen: Item = ("slice", (part.start, part.length, 1))
-    item: Item = ("at", part.start) if part.at else chosen
-    items = (*part.rest[: part.axis], item, *part.rest[part.axis + 1 :])
-    if choose_all(items, part.of.shape):
-        return part.of
-    return index(part.of, items=items)
+    some: Item = ("slice", (part.start, part.length, 1))
+    item: Item = ("at", part.start) if part.at else some
+    return choose(part.of, (*part.rest[: part.axis], item, *part.rest[part.axis + 1 :]))
 
 
 def adjacent_parts(

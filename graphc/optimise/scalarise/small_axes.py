@@ -20,6 +20,7 @@ from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Shape, same_shape
 from graphc.ir.verify import verified
 from graphc.later import Later
+from graphc.ops.shape.members import is_of_family
 from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Cells, Grid, assembled, cells_shape
 from graphc.optimise.scalarise.rules import cell_rule
@@ -149,8 +150,8 @@ def _is_small(node: Node) -> bool:
 
 
 def _possible(node: Node) -> bool:
-    """True if a node with a long axis can be had by component."""
-    if cell_rule(node) is None or node.op in (LOOP, RESULT) or not node.args:
+    """True if a node with a long axis can be had by component; a member of a list cannot."""
+    if cell_rule(node) is None or node.op in (LOOP, RESULT) or not node.args or is_of_family(node):
         return False
     arrays = (node, *node.args)
     return all(map(_is_small, arrays)) and any(long_axis(one.shape) is not None for one in arrays)
