@@ -13,7 +13,7 @@ from graphc.editor.fixes import fixes
 from graphc.editor.generated import generated
 from graphc.editor.hover import hover
 from graphc.editor.navigation import Unfit, definition, references, renamed
-from graphc.editor.outline import folds, outline
+from graphc.editor.outline import folds
 from graphc.editor.places import Edited, edited, offset, position
 from graphc.editor.shapes import shapes
 from graphc.source import GraphError, Source
@@ -61,7 +61,7 @@ def ask_everything(text: str, at: int, before: Analysis | None, draw: random.Ran
         ask_at(analysis, since, at)
         ask_at(analysis, since, draw.randint(0, len(text)))
         check_tokens(analysis, since)
-        for item in outline(analysis.compilation.parsed.file.statements):
+        for item in analysis.outline:
             since.forth(item.whole)
         folds(analysis.source, analysis.compilation.parsed.file.statements)
         for place, _ in shapes(analysis):

@@ -74,7 +74,8 @@ LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 RUN_TIME_PACKAGES = {"click", "numpy", "lark", "rich"}
 LARK_ROOM = "syntax/parse"
-PROTOCOL_FILE = "graphc/editor/server.py"  # the extra `lsp` brings pygls
+# the extra `lsp` brings pygls
+PROTOCOL_FILES = ("graphc/editor/server.py", "graphc/editor/protocol.py")
 PYGMENTS_FILES = {"graphc/highlight.py", "graphc/api/showing.py"}  # Pygments comes with rich
 BRIDGES = {
     "graphc/scipy.py": {"scipy"},
@@ -231,7 +232,7 @@ def test_run_time_needs_only_the_declared_packages() -> None:
         file: foreign_packages(file, tree_of(file))
         - RUN_TIME_PACKAGES
         - ({"pygments"} if file in PYGMENTS_FILES else set())
-        - ({"pygls", "lsprotocol"} if file == PROTOCOL_FILE else set())
+        - ({"pygls", "lsprotocol"} if file in PROTOCOL_FILES else set())
         - BRIDGES.get(file, set())
         for file in PYTHON_FILES
     }

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from graphc.editor.analysis import Analysis, analyse
+from graphc.editor.analysis import Analysis, GivenUp, analyse
 from graphc.editor.completion import Known, completion, paths_of
 from graphc.editor.files import Files
 from graphc.editor.fixes import fixes
 from graphc.editor.generated import generated
 from graphc.editor.hover import hover
 from graphc.editor.navigation import Unfit, definition, references, renamed
-from graphc.editor.outline import folds, outline
+from graphc.editor.outline import folds
 from graphc.editor.places import edited, offset, position
 from graphc.editor.shapes import shapes
 from graphc.source import Source
@@ -225,7 +225,7 @@ def test_a_broken_file_keeps_its_other_answers() -> None:
     found = analyse(Source("net.graph", broken))
     assert not found.sound
     assert "value y: [B, 16]" in hovered(found, "y = h")
-    assert {item.name for item in outline(found.compilation.parsed.file.statements)} >= {"h", "y"}
+    assert {item.name for item in found.outline} >= {"h", "y"}
     known = Known(found, ("up.W", "up.b"))
     assert "h" in offered(f"{broken}\nz = ", known)
 
@@ -376,6 +376,15 @@ def work_while_one_types(lines: int) -> tuple[int, int]:
         assert "h149" in {one.text for one in found}
 
     return analysed, min([count_calls(lambda key=key: answer(key)) for key in "h14"])
+
+
+def test_an_analysis_of_what_has_changed_meanwhile_is_given_up() -> None:
+    files = Files()
+    work = files.analysing(files.change("/net.graph", "input x: [3]\noutput y = sum(x)\n"))
+    files.change("/net.graph", "input x: [3]\noutput y = sum(x**2)\n")
+    with pytest.raises(GivenUp):
+        work()
+    assert files.analysing(files.open["/net.graph"])().sound
 
 
 def test_answers_do_not_wait_for_the_analysis() -> None:

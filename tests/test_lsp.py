@@ -2,64 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
+from benchmarks.editor import Client
 from tests.patience import PATIENCE
 from tests.test_editor import LIB, NET
 
 WHOLE = {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}
 
 
-class Client:
-    """The editor's side of the protocol."""
-
-    def __init__(self, folder: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "graphc", "lsp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        self.sent = 0
-        self.told: list[dict[str, Any]] = []
-        self.file = {"uri": (folder / "net.graph").as_uri()}
-
-    def send(self, method: str, params: object, **more: object) -> None:
-        assert self.process.stdin
-        body = json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode()
-        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-        self.process.stdin.flush()
-
-    def receive(self) -> dict[str, Any]:
-        assert self.process.stdout
-        length = 0
-        while (line := self.process.stdout.readline()) != b"\r\n":
-            assert line, "the server has ended"
-            if line.lower().startswith(b"content-length:"):
-                length = int(line.partition(b":")[2])
-        message: dict[str, Any] = json.loads(self.process.stdout.read(length))
-        assert message.get("method") != "window/showMessage", message
-        return message
-
-    def ask(self, method: str, **params: object) -> Any:
-        """The answer to a request."""
-        self.sent += 1
-        self.send(method, {"textDocument": self.file, **params}, id=self.sent)
-        while True:
-            message = self.receive()
-            if message.get("id") == self.sent and "method" not in message:
-                return message["result"] if "result" in message else message["error"]
-            self.told.append(message)
-
-    def wait(self, method: str) -> Any:
-        """What the server says on its own."""
-        while True:
-            for message in self.told:
-                if message.get("method") == method:
-                    self.told.remove(message)
-                    return message["params"]
-            self.told.append(self.receive())
+class Session(Client):
+    """A session in the graph of the tests."""
 
     def position(self, piece: str) -> dict[str, int]:
         before = NET[: NET.index(piece)]
@@ -69,7 +22,7 @@ class Client:
 def test_a_session(tmp_path: Path) -> None:
     (tmp_path / "net.graph").write_text(NET, encoding="utf-8")
     (tmp_path / "lib.graph").write_text(LIB, encoding="utf-8")
-    client = Client(tmp_path)
+    client = Session(tmp_path / "net.graph")
     try:
         replay(client, tmp_path)
         assert client.process.wait(timeout=PATIENCE) == 0
@@ -78,7 +31,7 @@ def test_a_session(tmp_path: Path) -> None:
         client.process.communicate()
 
 
-def replay(client: Client, folder: Path) -> None:
+def replay(client: Session, folder: Path) -> None:
     able = client.ask("initialize", processId=None, rootUri=folder.as_uri(), capabilities={})
     assert able["capabilities"]["renameProvider"]
     client.send("initialized", {})

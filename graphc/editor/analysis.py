@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from graphc.compile.options import DEFAULTS, Options
 from graphc.compile.stages import Compilation
 from graphc.editor.names import Names, Symbol, names_of
+from graphc.editor.outline import Item, outline
 from graphc.elaborate.names.scope import Entry
 from graphc.files import reading_instead
 from graphc.ir.graph import Node
@@ -29,6 +30,7 @@ class Analysis:
     source: Source
     compilation: Compilation
     names: Names
+    outline: tuple[Item, ...]
     entries: Mapping[Span, Entry]
     told: tuple[Diagnostic, ...]
 
@@ -56,6 +58,10 @@ class Analysis:
         return str(value.type) if isinstance(value, Node) else ""
 
 
+class GivenUp(Exception):
+    """Nobody waits for an analysis any more: its text has changed."""
+
+
 def analyse(
     source: Source,
     folder: Path | None = None,
@@ -63,19 +69,32 @@ def analyse(
     options: Options = DEFAULTS,
     *,
     whole: bool = True,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> Analysis:
-    """Analyse a source, whose imports may be open and not saved; `whole` up to its module."""
+    """Analyse a source, whose imports may be open and not saved; `whole` up to its module.
+
+    Raises GivenUp behind a stage where it is not `wanted` any more.
+    """
+
+    def go_on() -> None:
+        if not wanted():
+            raise GivenUp
+
     compilation = Compilation(source, options, folder)
     with reading_instead(texts):
         parsed = compilation.parsed
+        go_on()
+        names, items = names_of(parsed.file), outline(parsed.file.statements)
+        go_on()
         entries: Mapping[Span, Entry] = {}
         told = parsed.diagnostics
         try:
             found = compilation.elaborated
             entries = found.occurrences
             told = told or found.diagnostics
+            go_on()
             if not told:
                 told = compilation.diagnostics if whole else compilation.stated.warnings
         except GraphError as wrong:
             told = told or wrong.diagnostics
-    return Analysis(source, compilation, names_of(parsed.file), entries, tuple(told))
+    return Analysis(source, compilation, names, items, entries, tuple(told))

@@ -15,7 +15,7 @@ from graphc.ops import FUNCTIONS
 from graphc.records import dataclass, field, replace
 from graphc.source import Source, Span
 from graphc.syntax import tree
-from graphc.syntax.format.canonical import one_line_of
+from graphc.syntax.format.canonical import one_line
 from graphc.syntax.mistakes.error_site import KEYWORDS
 
 STATEMENTS = (
@@ -136,7 +136,7 @@ def _callables(known: Known) -> Iterator[Choice]:
 def _of_block(block: tree.Block) -> Choice:
     start, end = block.name.span.start, block.results[-1].span.end
     doc = next((one.text for one in block.body[:1] if isinstance(one, tree.Doc)), "")
-    detail = one_line_of(Span(block.span.source, start, end))
+    detail = one_line(Span(block.span.source, start, end).text)
     return Choice(block.name.text, "block", detail, doc)
 
 
@@ -157,7 +157,7 @@ def _ports(name: str, scope: Scope) -> Iterator[Choice]:
     block = symbol.statement if symbol else standard_blocks().get(name)
     if isinstance(block, tree.Block):
         for port in block.ports:
-            yield Choice(f"{port.name.text}=", "argument", one_line_of(port.span))
+            yield Choice(f"{port.name.text}=", "argument", one_line(port.span.text))
     elif name in FUNCTIONS:
         for one in FUNCTIONS[name].parameters:
             yield Choice(f"{one.name}=", "argument", FUNCTIONS[name].signature)

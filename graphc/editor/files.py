@@ -65,9 +65,17 @@ class Files:
         return {path: one.source.text for path, one in self.open.items()}
 
     def analysing(self, file: Open, whole: bool = False) -> Callable[[], Analysis]:
-        """Return what analyses a file as all stand now, whenever it is called."""
+        """Return what analyses a file as all stand now, whenever it is called.
+
+        It raises GivenUp where the file is another meanwhile.
+        """
+        source = file.source
+
+        def wanted() -> bool:
+            return file.source is source
+
         folder = Path(file.path).parent
-        return partial(analyse, file.source, folder, self.texts(), whole=whole)
+        return partial(analyse, source, folder, self.texts(), whole=whole, wanted=wanted)
 
     def latest(self, file: Open) -> tuple[Analysis, Edited]:
         """Return the last analysis, a new one where that is quick, and what was edited since."""

@@ -13,7 +13,7 @@ from graphc.ir.graph import Node
 from graphc.ops import FUNCTIONS, Function
 from graphc.source import Span
 from graphc.syntax import tree
-from graphc.syntax.format.canonical import one_line_of
+from graphc.syntax.format.canonical import one_line
 from graphc.views.explain.document import Document, Heading
 from graphc.views.explain.explained import Unknown, crowded, explained
 from graphc.views.explain.plain import plain
@@ -57,7 +57,7 @@ def _told(analysis: Analysis, symbol: Symbol) -> list[str]:
         told.append(doc.value)
     if isinstance(value, Node) and not isinstance(symbol.statement, tree.Input | tree.Param):
         if symbol.statement is not None and not isinstance(symbol.statement, tree.Block):
-            told.append(f"```graph\n{one_line_of(symbol.statement.span, 60)}\n```")
+            told.append(f"```graph\n{one_line(symbol.statement.span.text, 60)}\n```")
         made = _function(symbol.statement)
         if made is not None:
             told.append(f"`{made.signature}`: {made.doc}")
@@ -109,7 +109,7 @@ def operation(function: Function) -> str:
 def head_of(block: tree.Block) -> str:
     """Tell of a block: its ports and results, and its doc string."""
     head = Span(block.span.source, block.span.start, block.results[-1].span.end)
-    told = [f"```graph\n{one_line_of(head)}\n```"]
+    told = [f"```graph\n{one_line(head.text)}\n```"]
     told += [one.text for one in block.body[:1] if isinstance(one, tree.Doc)]
     return "\n\n".join(told)
 

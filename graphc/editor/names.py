@@ -67,13 +67,14 @@ class Names:
     scopes: tuple[Scope, ...]
     symbols: tuple[Symbol, ...]
     foreign: tuple[tuple[Foreign, Span], ...]
-    starts: tuple[tuple[int, Span, Symbol], ...]
+    occurrences: tuple[tuple[Span, Symbol], ...]  # in the order of the text
+    starts: tuple[int, ...]  # of these
 
     def at(self, offset: int) -> tuple[Symbol, Span] | None:
         """Return the symbol at a place, or just before it, and its span there."""
-        place = bisect_right(self.starts, offset, key=lambda one: one[0]) - 1
+        place = bisect_right(self.starts, offset) - 1
         if place >= 0:
-            _, span, symbol = self.starts[place]
+            span, symbol = self.occurrences[place]
             if span.start <= offset <= span.end:
                 return symbol, span
         return None
@@ -109,15 +110,11 @@ class _Walk:
         self.body(self.statements, self.top)
         for symbol in self.blocks.values():
             self.top.names.setdefault(symbol.name, symbol)
-        starts = {
-            (span.start, span.end): (span.start, span, one)
-            for one in self.symbols
-            for span in one.places
-        }
-        in_order = tuple(sorted(starts.values(), key=lambda one: one[0]))
-        return Names(
-            self.top, tuple(self.scopes), tuple(self.symbols), tuple(self.foreign), in_order
-        )
+        found = {(span.start, span.end): (span, one) for one in self.symbols for span in one.places}
+        occurrences = tuple(sorted(found.values(), key=lambda one: one[0].start))
+        starts = tuple(span.start for span, _ in occurrences)
+        known = tuple(self.scopes), tuple(self.symbols), tuple(self.foreign)
+        return Names(self.top, *known, occurrences, starts)
 
     # ---- what defines names ----------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from graphc.elaborate.names.references import defined_names
 from graphc.records import dataclass
 from graphc.source import Source, Span
 from graphc.syntax import tree
-from graphc.syntax.format.canonical import one_line_of
+from graphc.syntax.format.canonical import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ def _items(statement: tree.Statement) -> Iterator[Item]:
         case tree.Block(name=name, body=body):
             head = Span(statement.span.source, statement.span.start, statement.results[-1].span.end)
             yield Item(
-                name.text, "block", one_line_of(head), statement.span, name.span, outline(body)
+                name.text, "block", one_line(head.text), statement.span, name.span, outline(body)
             )
         case tree.Repeat(family=family, body=body) | tree.Scan(family=family, body=body):
-            detail = one_line_of(family.span)
+            detail = one_line(family.span.text)
             yield Item(
                 family.name.text, "loop", detail, statement.span, family.name.span, outline(body)
             )
@@ -60,13 +60,13 @@ def _items(statement: tree.Statement) -> Iterator[Item]:
             for _, alias in names:
                 yield Item(alias.text, "block", statement.path.value, statement.span, alias.span)
         case tree.Derive(kind=kind):
-            shown = one_line_of(statement.span)
+            shown = one_line(statement.span.text)
             yield Item(shown, "function", "", statement.span, kind.span)
         case tree.Output(names=names, value=None):
             for name in names:
                 yield Item(name.text, "output", "", statement.span, name.span)
         case _:
-            detail = one_line_of(statement.span, 24)
+            detail = one_line(statement.span.text, 24)
             what = KINDS.get(type(statement), "value")
             for one in defined_names(statement):
                 yield Item(one.text, what, detail, statement.span, one.span)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -16,7 +18,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
 from graphc import __version__
-from graphc.editor.analysis import Analysis
+from graphc.editor.analysis import Analysis, GivenUp
 from graphc.editor.colours import KINDS, colours
 from graphc.editor.completion import completion
 from graphc.editor.files import SMALL, Files, Open
@@ -24,8 +26,9 @@ from graphc.editor.fixes import fixes
 from graphc.editor.generated import generated
 from graphc.editor.hover import hover
 from graphc.editor.navigation import Unfit, definition, import_of, references, renamed
-from graphc.editor.outline import Item, folds, outline
+from graphc.editor.outline import Item, folds
 from graphc.editor.places import COUNTS, Count, offset, position
+from graphc.editor.protocol import COMPLETIONS, SEVERITIES, SYMBOLS
 from graphc.editor.shapes import shapes
 from graphc.resources import grammar_path
 from graphc.source import Diagnostic, GraphError, Span
@@ -36,33 +39,6 @@ PAUSE = 0.2
 """Seconds without a keystroke after which a file is analysed."""
 
 GENERATED = "graphc.generated"
-
-SEVERITIES = {
-    "error": lsp.DiagnosticSeverity.Error,
-    "warning": lsp.DiagnosticSeverity.Warning,
-    "note": lsp.DiagnosticSeverity.Information,
-}
-COMPLETIONS = {
-    "keyword": lsp.CompletionItemKind.Keyword,
-    "function": lsp.CompletionItemKind.Function,
-    "block": lsp.CompletionItemKind.Class,
-    "constant": lsp.CompletionItemKind.Constant,
-    "dim": lsp.CompletionItemKind.TypeParameter,
-    "parameter": lsp.CompletionItemKind.Property,
-    "argument": lsp.CompletionItemKind.Field,
-    "file": lsp.CompletionItemKind.File,
-    "type": lsp.CompletionItemKind.Keyword,
-}
-SYMBOLS = {
-    "block": lsp.SymbolKind.Class,
-    "loop": lsp.SymbolKind.Namespace,
-    "file": lsp.SymbolKind.Module,
-    "function": lsp.SymbolKind.Function,
-    "constant": lsp.SymbolKind.Constant,
-    "dim": lsp.SymbolKind.TypeParameter,
-    "parameter": lsp.SymbolKind.Property,
-    "instance": lsp.SymbolKind.Object,
-}
 
 
 class Editor:
@@ -160,6 +136,8 @@ class Editor:
         try:
             work = self.files.analysing(file, whole=len(source.text) <= SMALL)
             analysis = await asyncio.to_thread(work)
+        except GivenUp:
+            return
         finally:
             self.running.discard(file.path)
         file.take(analysis)
@@ -333,8 +311,7 @@ class Editor:
                 children=inside,
             )
 
-        items = outline(analysis.compilation.parsed.file.statements)
-        return [one for item in items for one in told(item)]
+        return [one for item in analysis.outline for one in told(item)]
 
     def folding(self, params: lsp.FoldingRangeParams) -> list[lsp.FoldingRange]:
         analysis, _ = self.files.latest(self.file(params.text_document.uri))
@@ -383,8 +360,20 @@ def _uri(path: str) -> str:
     return from_fs_path(path) or path
 
 
+def _hurry() -> None:
+    """Let answers go before an analysis, which is made beside them, and before the collector.
+
+    What is known of a file holds few cycles, and to look through all of it for them takes longer
+    than an answer may.
+    """
+    sys.setswitchinterval(0.001)
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 1000)
+
+
 def serve() -> None:
     """Answer an editor on standard input and output until it ends."""
+    _hurry()
     editor = Editor()
     legend = lsp.SemanticTokensLegend([*KINDS], [])
     features: tuple[tuple[str, Callable[..., Any], Any], ...] = (

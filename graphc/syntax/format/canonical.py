@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from graphc.records import dataclass
@@ -37,6 +38,16 @@ def one_line_of(span: Span, longest: int | None = None) -> str:
     if longest is not None:
         last = min(last, first + longest)
     return "".join(words.texts[first:last]).lstrip()
+
+
+@lru_cache(maxsize=20_000)
+def one_line(statement: str, longest: int | None = None) -> str:
+    """Print a statement as `one_line_of` does, without reading the file that it stands in.
+
+    >>> one_line("y=f( x ,\\n  axis = - 1 )", 4)
+    'y = f('
+    """
+    return one_line_of(Source("", statement).whole, longest)
 
 
 def _words(source: Source) -> SourceWords:
