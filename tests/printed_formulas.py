@@ -36,7 +36,8 @@ LEAVES = ("symbol", "total", "share", "seed", "matrix", "taken")
 """What is written as one symbol."""
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "σ": scipy.special.expit, "Φ": scipy.special.ndtr, "Γ": scipy.special.gamma,
+    "σ": scipy.special.expit, "Φ": scipy.special.ndtr,
+    "φ": lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi), "Γ": scipy.special.gamma,
     "ψ": scipy.special.digamma, "ln": np.log, "log": np.log, "exp": np.exp,
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh,
     "tanh": np.tanh, "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan,
@@ -44,8 +45,12 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "erf": scipy.special.erf, "erfc": scipy.special.erfc, "det": np.linalg.det,
     "diag": lambda x: np.diag(np.ravel(x)), "chol": np.linalg.cholesky,
 }  # fmt: skip
+INVERSES: Mapping[str, Callable[..., Any]] = {
+    "Φ": scipy.special.ndtri, "erf": scipy.special.erfinv, "erfc": scipy.special.erfcinv,
+}  # fmt: skip
 GREEK = {
-    r"\sigma": "σ", r"\Phi": "Φ", r"\Gamma": "Γ", r"\psi": "ψ", r"\pi": "π", r"\infty": "∞",
+    r"\sigma": "σ", r"\Phi": "Φ", r"\varphi": "φ", r"\Gamma": "Γ", r"\psi": "ψ", r"\pi": "π",
+    r"\infty": "∞",
 }  # fmt: skip
 COMMANDS = {
     r"\odot": "⊙", r"\otimes": "⊗", r"\times": "×", r"\cdot": "·", r"\,": "∘", "-": "−",
@@ -382,6 +387,9 @@ class Reader:
                 self.at = opened
         if word in ("stack", "rows", "blocks"):
             return getattr(self, f"_{word}")()
+        if word in INVERSES and self._follows("^{−1}" if self.form == "latex" else "⁻¹"):
+            (arg,) = self._arguments()
+            return INVERSES[word](arg)
         if word in FUNCTIONS:
             if not self.text.startswith("(", self.at):
                 return FUNCTIONS[word](self._power())

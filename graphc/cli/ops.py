@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,6 +78,10 @@ def _block(block: tree.Block, format: str) -> None:
         click.echo(f"{text}\n\na standard block, as a file would write it")
 
 
+def _indented(statements: Sequence[str]) -> str:
+    return "".join(f"{indent(one, '    ')}\n" for one in statements)
+
+
 def _one(name: str, format: str) -> None:
     from graphc.elaborate.build import standard
     from graphc.ir.graph import OPERATORS
@@ -125,9 +131,9 @@ def _one(name: str, format: str) -> None:
     if told.conventions:
         click.echo(f"conventions: {told.conventions}")
     click.echo(f"\n{told.sample.call}, for {told.types}:" if told.types else told.sample.call)
-    click.echo("".join(f"    {line}\n" for line in told.value), nl=False)
+    click.echo(_indented(told.value), nl=False)
     if told.pullback:
         click.echo("pulled back:")
-        click.echo("".join(f"    {line}\n" for line in told.pullback), nl=False)
+        click.echo(_indented(told.pullback), nl=False)
     click.echo(f"multiply-adds: {told.multiply_adds}")
     click.echo(f"bytes in and out: {told.bytes}")

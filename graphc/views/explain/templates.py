@@ -19,7 +19,8 @@ OPERATORS: Mapping[str, str] = {
     "sum": "Σ", "prod": "Π",
 }  # fmt: skip
 NAMES: Mapping[str, str] = {
-    "sigma": "σ", "Phi": "Φ", "Gamma": "Γ", "psi": "ψ", "pi": "π", "infty": "∞", "mu": "μ",
+    "sigma": "σ", "Phi": "Φ", "varphi": "φ", "Gamma": "Γ", "psi": "ψ", "pi": "π", "infty": "∞",
+    "mu": "μ",
 }  # fmt: skip
 FENCES: Mapping[str, str] = {
     "lvert": "|", "rvert": "|", "lVert": "‖", "rVert": "‖", "lfloor": "⌊", "rfloor": "⌋",

@@ -14,10 +14,7 @@ from graphc.optimise.passes import simplify
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
 from graphc.views.reference.formulas import ATOM, CALLED, LONG, NUMBERS, OPERATIONS, PRODUCT, SUM
-from graphc.views.reference.samples import Sample, sample
-
-LONGEST = 180
-"""Formulas of more characters say less than a name."""
+from graphc.views.reference.samples import sample
 
 Written = tuple[str, int]
 
@@ -26,21 +23,14 @@ def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
     """Write a function's sample call: its value, and the cotangent of each argument."""
     if function.name in LONG:
         value, back = LONG[function.name]
-        return (
-            value
-            if " = " in value or "= \\sum" in value
-            else f"{_result(sample(function))} = {value}",
-            back,
-        )
+        return value if " = " in value else f"{sample(function).outputs[0]} = {value}", back
     shown = sample(function)
-    if shown.results > 1:
-        return _call(shown), ()
     with building():
         model = elaborate(parse(Source("sample", shown.graph))).sound
         inputs = {one.node: one.name for one in model.inputs}
         output = model.outputs[0]
         left = output.name
-        value = _short(f"{left} = {write_node(output.node, inputs)}", _call(shown))
+        value = f"{left} = {write_node(output.node, inputs)}"
         wrt = [n for n, name in inputs.items() if name in shown.differentiable]
         if output.type.dtype != "float" or not wrt:
             return value, ()
@@ -53,29 +43,11 @@ def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
         if whole.results[value_of(left)] not in inputs:
             names[whole.results[value_of(left)]] = left
         back = tuple(
-            _short(
-                rf"\bar {_symbol(name)} = {write_node(whole.results[gradient_by(name)], names)}", ""
-            )
+            rf"\bar {_symbol(name)} = {write_node(whole.results[gradient_by(name)], names)}"
             for name in flown
         )
         zeros = tuple(rf"\bar {_symbol(inputs[node])} = 0" for node in wrt if node not in adjoints)
-    return value, (*filter(None, back), *zeros)
-
-
-def _result(shown: Sample) -> str:
-    return shown.outputs[0]
-
-
-def _call(shown: Sample) -> str:
-    """Write the call itself, where it has no shorter formula."""
-    name, _, rest = shown.call.partition("(")
-    plain = rest.replace("_", r"\_").replace("*", r"\cdot ").replace('"', "")
-    left = ", ".join(re.sub(r"(\d)", r"_\1", name) for name in shown.outputs)
-    return rf"{left} = {_operator(name)}({plain}"
-
-
-def _short(formula: str, instead: str) -> str:
-    return formula if len(formula) <= LONGEST else instead
+    return value, (*back, *zeros)
 
 
 def _symbol(name: str) -> str:

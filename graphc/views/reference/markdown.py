@@ -18,7 +18,10 @@ Made by `python -m graphc ops --format markdown > docs/operations.md`; do not ed
 The formulas give the value of a sample call and the cotangents that flow back from it: $\\bar y$
 is the derivative of a scalar by $y$, $\\odot$ the product element by element, and $[\\ldots]$ is 1
 where the condition holds, else 0. An argument that was stretched by broadcasting gets the sum of
-its cotangent over the axes along which it was stretched. Multiply-adds are those of the value.
+its cotangent over the axes along which it was stretched. Indices count from 0. A sum goes over all
+positions, or over those for which the condition below it holds; an element outside of its array is
+0, and so is one that no formula gives. What stands upright is the function of that name.
+Multiply-adds are those of the value.
 """
 
 
@@ -47,13 +50,20 @@ def function_entry(function: Function) -> Iterator[str]:
     family = FAMILIES[told.row.family]
     yield f"{told.row.doc} {family[0].upper()}{family[1:]}.\n"
     yield f"- `{told.sample.call}`, for `{told.types}`{rule}"
-    yield f"- Value: $`{value}`$"
+    yield f"- Value: {_set(value)}"
     if back:
-        yield f"- Pullback: {', '.join(f'$`{one}`$' for one in back)}"
+        yield f"- Pullback: {'; '.join(map(_set, back))}"
     yield f"- Multiply-adds: {_dims(told.multiply_adds)}; bytes in and out: {_dims(told.bytes)}"
     if told.conventions:
         yield f"- At hard points: {told.conventions}"
     yield ""
+
+
+def _set(formula: str) -> str:
+    """Set a formula, and what its letters are, as formulas of their own: lines break between."""
+    said, *rest = formula.split(r",\quad ")
+    letters = ", ".join(f"$`{one}`$" for part in rest for one in part.split(r",\; "))
+    return f"$`{said}`$ with {letters}" if letters else f"$`{said}`$"
 
 
 def _dims(polynomial: str) -> str:

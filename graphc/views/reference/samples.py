@@ -55,7 +55,7 @@ SAMPLES: Mapping[str, str] = {
     "conv_transpose1d": "conv_transpose1d(x, w, stride=2) | x: [N, C, T], w: [C, K, 2]",
     "conv_transpose2d": "conv_transpose2d(x, w, stride=2) | x: [N, C, H, W], w: [C, K, 2, 2]",
     "conv_transpose3d": "conv_transpose3d(x, w, stride=2) | x: [N, C, T, H, W], w: [C, K, 2, 2, 2]",
-    "resize": "resize(x, [16, 16]) | x: [N, C, 8, 8]",
+    "resize": "resize(x, [8, 8]) | x: [N, C, 4, 4]",
     "grid_sample": "grid_sample(x, grid) | x: [N, C, H, W], grid: [N, P, Q, 2]",
     "maxpool": "maxpool(x, 2) | x: [N, C, 8, 8]",
     "avgpool": "avgpool(x, 2) | x: [N, C, 8, 8]",
