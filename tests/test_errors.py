@@ -112,7 +112,9 @@ def test_what_is_said(text: str, expected: str) -> None:
          "error[E101]: "),
         (Options(consts={"c": "__import__('os')"}),
          "error[E102]: strings use double quotes\n"
-         " --> --const c:1:14\n  |\n1 | c=__import__('os')\n  |              ^"),
+         " --> --const c:1:14\n  |\n1 | c=__import__('os')\n  |              ^^^^\n"
+         "  = help: operations and blocks have no quotes: `os`\n"
+         "  = note: a string would be `\"os\"`"),
         (Options(consts={"c": "open(\"x\")"}),
          "error[E200]: unknown block or operation `open`\n"
          " --> --const c:1:3\n  |\n1 | c=open(\"x\")\n  |   ^^^^\n"

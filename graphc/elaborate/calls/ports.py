@@ -31,7 +31,7 @@ from graphc.limits import RANK
 from graphc.ops import Function
 from graphc.ops.define.families import to_float
 from graphc.ops.select.indexing import declared_so
-from graphc.source import Span
+from graphc.source import Span, remedy
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of
 
@@ -72,9 +72,9 @@ def _meant(kind: str, value: Any) -> str | None:
     """Return the remedy for an argument of another kind that says what it is meant to be."""
     match kind, value:
         case "fn", str() if value.isidentifier():
-            return f"without quotes: `{value}`"
+            return remedy(f"without quotes: `{value}`", f'"{value}"', value)
         case (("int" | "float"), str()) if value.replace(".", "", 1).isdecimal():
-            return f"without quotes: `{value}`"
+            return remedy(f"without quotes: `{value}`", f'"{value}"', value)
         case "list", Node():
             return MEMBERS["shape"]
         case "int", float() if value.is_integer():

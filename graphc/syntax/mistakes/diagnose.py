@@ -63,7 +63,8 @@ def diagnose(place: ErrorSite) -> Diagnostic:
 BAD_BEGINNINGS: tuple[tuple[str, str, str, str | None], ...] = (
     ('"""', "E102", "this text is never closed", 'a `"""` is missing'),
     ('"', "E102", "this string is not closed on its line", 'longer text stands between `"""`'),
-    ("'", "E102", "strings use double quotes", None),
+    ("'''", "E102", "strings use double quotes", 'longer text stands between `"""`'),
+    ("'", "E102", "this string is not closed on its line", "strings use double quotes"),
     ("^", "E103", "`^` is not an operator", remedy("the power operator is `**`", "^", "**")),
     ("!", "E103", "`!` is not an operator", written("!", "not")),
     ("&&", "E103", "`&&` is not an operator", written("&&", "and")),
@@ -93,6 +94,8 @@ def bad_token(place: ErrorSite) -> Diagnostic | None:
     if meant is not None:
         message = f"`{text[0]}` is not an operator"
         return error("E103", message, Span(place.source, start, start + 1), help=meant)
+    if text[0] == "'" == text[1:][-1:] and not place.source.text.startswith("'''", start):
+        return _in_single_quotes(place)
     for beginning, code, message, help in BAD_BEGINNINGS:
         if place.source.text.startswith(beginning, start):
             return error(
@@ -119,6 +122,19 @@ def _otherwise(place: ErrorSite) -> str | None:
     if text.startswith("\\"):
         return _backslash(place)
     return OPEN if text.startswith("?") and place.begins_axis() else None
+
+
+def _in_single_quotes(place: ErrorSite) -> Diagnostic:
+    """Tell how a string is written, and that what an argument names is none."""
+    text = place.found.value
+    word, string = text[1:-1], f'"{text[1:-1]}"'
+    if word.isidentifier() and place.openers():
+        help = remedy(f"operations and blocks have no quotes: `{word}`", text, word)
+        notes = [f"a string would be `{string}`"]
+    else:
+        help, notes = written(text, string), []
+    span = place.span(place.found)
+    return error("E102", "strings use double quotes", span, help=help, notes=notes)
 
 
 def _backslash(place: ErrorSite) -> str | None:
