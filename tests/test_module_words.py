@@ -58,6 +58,31 @@ def test_each_function_says_its_shapes() -> None:
     )
 
 
+def test_what_makes_and_checks_parameters_says_shapes_too() -> None:
+    net = module(
+        "dim B, N\ninput x: [B, 8]\nparam w: [N, 3]\nparam s\n"
+        "x -> repeat layer[i in 1..12] { dense(8) as up } -> h\n"
+        "output y = sum(h) * s + sum(w)\n"
+    )
+    told = {
+        "init": "seed, N -> w: [N, 3], s: [], layer.1..12.up.W: [8, 8], layer.1..12.up.b: [8].",
+        "flatten": "params -> [3*N + 865].",
+        "unflatten": "vector: [3*N + 865] -> params.",
+        "check": "params, x: [B, 8].",
+    }
+    for name, shapes in told.items():
+        assert (inspect.getdoc(getattr(net, name)) or "").endswith(f"\n\nShapes: {shapes}"), name
+    assert net.flatten(net.init(N=2)).shape == (3 * 2 + 865,)
+
+
+def test_of_many_parameters_the_first_are_told() -> None:
+    many = "\n".join(f"dim N{i}\nparam w{i}: [N{i}]" for i in range(12))
+    net = module(f"{many}\noutput y = {' + '.join(f'sum(w{i})' for i in range(12))}\n")
+    assert "w7: [N7] and 4 more, listed" in (inspect.getdoc(net.init) or "")
+    told = (inspect.getdoc(net.flatten) or "").split("-> ")[1]
+    assert told == "[N0 + N1 + N2 + N3 + N4 + N5 + N6 + N7 + …]."
+
+
 NAMED = {
     "forward": "input i: int[3]\noutput y = i * 2\n",
     "derived": NET,

@@ -265,6 +265,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike, t: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [3], t: [1].
     """
     _limits = {'backward': 1e-06, 'grad_loss': 1e-06, 'jacobian_a2': 1e-06}
     return _report(_comparison(params, x, t), _limits)
@@ -310,7 +312,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> W1: [2, 3], b1: [2], W2: [1, 2], b2: [1].
+    """
     return {
         'W1': np.asarray(_glorot(_stream(seed, 'W1'), (2, 3)), FLOAT)[()],
         'b1': np.full((2,), 0, FLOAT),
@@ -330,12 +335,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [11].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [11] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -212,6 +212,8 @@ def check(x: ArrayLike, y: ArrayLike) -> dict[str, float]:
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06, of second derivatives 1e-04. It is nan where there is nothing to compare with.
+
+    Shapes: x: [], y: [].
     """
     _limits = {'backward': 1e-06, 'J': 1e-06, 'hvp_f': 0.0001}
     return _report(_comparison(x, y), _limits)

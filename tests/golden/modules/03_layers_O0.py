@@ -438,6 +438,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike) -> dict[str, float]:
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [B, D].
     """
     _limits = {'backward': 1e-06, 'grad_loss': 1e-06, 'g_left': 1e-06}
     return _report(_comparison(params, x), _limits)
@@ -482,7 +484,11 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> layer.1..4.W: [D, D], layer.1..4.b: [D], edge.1..4.W: [D, D], edge.1..4.b:
+    [D].
+    """
     return {
         **{
             _path: _value for _k in range(1, 5) for _path, _value in (
@@ -518,12 +524,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [2176].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [2176] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -720,6 +720,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike, t: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [B, D], t: int[B].
     """
     _limits = {'backward': 1e-06, 'grad_loss': 1e-06}
     return _report(_comparison(params, x, t), _limits)
@@ -760,7 +762,12 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> a1.W: [D, D], a1.b: [D], a2.W: [D, D], a2.b: [D], f2.layer.0.fc.W: [D, D],
+    f2.layer.0.fc.b: [D], f2.head.W: [D, D], f2.head.b: [D] and 12 more, listed at the head of
+    the module.
+    """
     return {
         'a1.W': np.asarray(_glorot(_stream(seed, 'a1.W'), (64, 64)), FLOAT)[()],
         'a1.b': np.full((64,), 0, FLOAT),
@@ -812,12 +819,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [25806].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [25806] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -566,6 +566,8 @@ def check(
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [B, T, I], h0: [B, H], c0: [B, H], target: [B, T, I].
     """
     _limits = {'backward': 1e-06, 'grad_loss': 1e-06}
     return _report(_comparison(params, x, h0, c0, target), _limits)
@@ -608,7 +610,11 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> step.cell.W: [I, 4*H], step.cell.U: [H, 4*H], step.cell.b: [4*H],
+    step.readout.W: [H, I], step.readout.b: [I].
+    """
     return {
         'step.cell.W': np.asarray(_glorot(_stream(seed, 'step.cell.W'), (14, 128)), FLOAT)[()],
         'step.cell.U': np.asarray(_orthogonal(_stream(seed, 'step.cell.U'), (32, 128)), FLOAT)[()],
@@ -630,12 +636,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [6478].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [6478] -> params.
+    """
     return _split(vector, _shapes())
 
 

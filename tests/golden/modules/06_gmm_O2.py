@@ -444,6 +444,8 @@ def check(x: ArrayLike, alpha: ArrayLike, mu: ArrayLike, icf: ArrayLike) -> dict
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2].
     """
     _limits = {'backward': 1e-06, 'grad_err': 1e-06}
     return _report(_comparison(x, alpha, mu, icf), _limits)

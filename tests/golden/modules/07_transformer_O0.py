@@ -1010,6 +1010,8 @@ def check(params: Mapping[str, ArrayLike], ids: ArrayLike, labels: ArrayLike) ->
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, ids: int[B, T], labels: int[B, T].
     """
     _limits = {'backward': 1e-06, 'grad_loss': 1e-06}
     return _report(_comparison(params, ids, labels), _limits)
@@ -1050,7 +1052,13 @@ def _comparison(
 
 
 def init(seed: int = 0, *, T: int) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed, T -> pos: [T, D], emb.E: [V, D], layer.1..2.ln1.gain: [D],
+    layer.1..2.ln1.bias: [D], layer.1..2.att.Wq: [D, D], layer.1..2.att.Wk: [D, D],
+    layer.1..2.att.Wv: [D, D], layer.1..2.att.Wo: [D, D] and 8 more, listed at the head of the
+    module.
+    """
     T = _whole(T, 'T')
     return {
         'pos': np.asarray(_stream(seed, 'pos').normal(0.0, 0.02, (T, 64)), FLOAT)[()],
@@ -1104,7 +1112,10 @@ def _shapes(*, T: int) -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [64*T + 115968].
+    """
     return _join(params, {
         'pos': ('T', 64),
         'emb.E': (256, 64),
@@ -1130,7 +1141,10 @@ def flatten(params: Mapping[str, ArrayLike]) -> Array:
 
 
 def unflatten(vector: ArrayLike, *, T: int) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [64*T + 115968] -> params.
+    """
     return _split(vector, _shapes(T=T))
 
 

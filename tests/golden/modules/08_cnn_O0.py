@@ -566,6 +566,8 @@ def check(params: Mapping[str, ArrayLike], image: ArrayLike, label: ArrayLike) -
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, image: [B, 1, 28, 28], label: int[B].
     """
     _limits = {'backward': 1e-06, 'grad_loss': 1e-06}
     return _report(_comparison(params, image, label), _limits)
@@ -606,7 +608,12 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> c1.W: [8, 1, 3, 3], c1.b: [8], r1.W: [8, 8, 3, 3], r1.b: [8], r2.W: [8, 8,
+    3, 3], r2.b: [8], c2.W: [16, 8, 3, 3], c2.b: [16] and 2 more, listed at the head of the
+    module.
+    """
     return {
         'c1.W': np.asarray(_he(_stream(seed, 'c1.W'), (8, 1, 3, 3)), FLOAT)[()],
         'c1.b': np.full((8,), 0, FLOAT),
@@ -638,12 +645,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [10266].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [10266] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -339,6 +339,8 @@ def check(params: Mapping[str, ArrayLike], X: ArrayLike, y: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06, of second derivatives 1e-04. It is nan where there is nothing to compare with.
+
+    Shapes: params, X: [N, D], y: [N].
     """
     _limits = {'backward': 1e-06, 'grad_loss': 1e-06, 'hessian_loss': 0.0001, 'hvp_loss': 0.0001}
     return _report(_comparison(params, X, y), _limits)
@@ -389,7 +391,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> w: [D], b: [].
+    """
     return {
         'w': np.full((5,), 0, FLOAT),
         'b': FLOAT(0.0),
@@ -405,12 +410,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [6].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [6] -> params.
+    """
     return _split(vector, _shapes())
 
 

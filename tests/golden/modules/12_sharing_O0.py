@@ -834,6 +834,8 @@ def check(
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, u: [B, D], v: [B, D], x: [B, T, D].
     """
     _limits = {'backward': 1e-06, 'g': 1e-06}
     return _report(_comparison(params, u, v, x), _limits)
@@ -875,7 +877,12 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> a.W: [D, 8], a.b: [8], layer.1..3.n1.gain: [D], layer.1..3.n1.bias: [D],
+    layer.1..3.att.Wq: [D, D], layer.1..3.att.Wk: [D, D], layer.1..3.att.Wv: [D, D],
+    layer.1..3.att.Wo: [D, D] and 6 more, listed at the head of the module.
+    """
     return {
         'a.W': np.asarray(_glorot(_stream(seed, 'a.W'), (16, 8)), FLOAT)[()],
         'a.b': np.full((8,), 0, FLOAT),
@@ -923,12 +930,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [4472].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [4472] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -305,6 +305,8 @@ def check(params: Mapping[str, ArrayLike], X: ArrayLike, T: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, X: [B, D], T: [B, K].
     """
     _limits = {
         'backward': 1e-06, 'grad_total': 1e-06, 'grad_average': 1e-06, 'grad_total_columns': 1e-06,
@@ -357,7 +359,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> W: [D, K], b: [K], V: [K, D], c: [K].
+    """
     return {
         'W': np.asarray(_glorot(_stream(seed, 'W'), (5, 3)), FLOAT)[()],
         'b': np.asarray(_stream(seed, 'b').normal(0.0, 0.5, (3,)), FLOAT)[()],
@@ -377,12 +382,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [36].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [36] -> params.
+    """
     return _split(vector, _shapes())
 
 

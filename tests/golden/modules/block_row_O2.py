@@ -1013,6 +1013,8 @@ def check(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, float]:
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x1: [N1].
     """
     _limits = {
         'backward': 1e-06, 'J_θ': 1e-06, 'blocks': 1e-06, 'L1_θ': 1e-06, 'L2_x': 1e-06, 'L2_θ':
@@ -1110,7 +1112,10 @@ def _moved(params: Mapping[str, ArrayLike], x1: ArrayLike, *, _moves: Mapping[st
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> θ1: [N2, N1], θ2: [N2], θ3: [N4, N2].
+    """
     return {
         'θ1': np.asarray(_glorot(_stream(seed, 'θ1'), (3, 4)), FLOAT)[()],
         'θ2': np.asarray(_stream(seed, 'θ2').normal(1.0, 0.5, (3,)), FLOAT)[()],
@@ -1128,12 +1133,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [21].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [21] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -275,6 +275,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06, of second derivatives 1e-04. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [B], y: [B].
     """
     _limits = {
         'backward': 1e-06, 'value_and_grad_loss': 1e-06, 'hvp_loss': 0.0001, 'jacobian_matrix_r':
@@ -329,7 +331,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> a: [], k: [].
+    """
     return {
         'a': FLOAT(0),
         'k': FLOAT(0),
@@ -345,12 +350,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [2].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [2] -> params.
+    """
     return _split(vector, _shapes())
 
 

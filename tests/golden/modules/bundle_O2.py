@@ -1731,6 +1731,8 @@ def check(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> d
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2].
     """
     _limits = {'backward': 1e-06, 'residuals': 1e-06, 'J': 1e-06}
     return _report(_comparison(cams, pts, obs, feat), _limits)

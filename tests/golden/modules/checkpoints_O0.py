@@ -282,6 +282,8 @@ def check(params: Mapping[str, ArrayLike], u: ArrayLike, seen: ArrayLike) -> dic
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, u: [B, N], seen: [B, N].
     """
     _limits = {'backward': 1e-06, 'value_and_grad_loss': 1e-06}
     return _report(_comparison(params, u, seen), _limits)
@@ -322,7 +324,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> k: [N], c: [].
+    """
     return {
         'k': np.full((64,), 0, FLOAT),
         'c': FLOAT(1),
@@ -338,12 +343,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [65].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [65] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -307,6 +307,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [N0], y: [N3].
     """
     _limits = {'backward': 1e-06, 'deltas': 1e-06, 'grad_C': 1e-06}
     return _report(_comparison(params, x, y), _limits)
@@ -384,7 +386,10 @@ def _moved(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> W1: [N1, N0], W2: [N2, N1], W3: [N3, N2], b1: [N1], b2: [N2], b3: [N3].
+    """
     return {
         'W1': np.asarray(_glorot(_stream(seed, 'W1'), (5, 6)), FLOAT)[()],
         'W2': np.asarray(_glorot(_stream(seed, 'W2'), (4, 5)), FLOAT)[()],
@@ -408,12 +413,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [74].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [74] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -783,6 +783,8 @@ def check(params: Mapping[str, ArrayLike], pixels: ArrayLike, label: ArrayLike) 
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, pixels: [B, 64], label: int[B].
     """
     _limits = {'backward': 1e-06, 'value_and_grad_loss': 1e-06}
     return _report(_comparison(params, pixels, label), _limits)
@@ -823,7 +825,13 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> stem.W: [64, H], stem.b: [H], layer.1..2.norm.gain: [H],
+    layer.1..2.norm.bias: [H], layer.1..2.up.W: [H, H], layer.1..2.up.b: [H],
+    layer.1..2.down.W: [H, H], layer.1..2.down.b: [H] and 4 more, listed at the head of the
+    module.
+    """
     return {
         'stem.W': np.asarray(_glorot(_stream(seed, 'stem.W'), (64, 64)), FLOAT)[()],
         'stem.b': np.full((64,), 0, FLOAT),
@@ -867,12 +875,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [21834].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [21834] -> params.
+    """
     return _split(vector, _shapes())
 
 

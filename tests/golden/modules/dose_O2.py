@@ -408,6 +408,8 @@ def check(
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06, of second derivatives 1e-04. It is nan where there is nothing to compare with.
+
+    Shapes: params, dose: [N], given: [N], killed: [N].
     """
     _limits = {'backward': 1e-06, 'grad_loss': 1e-06, 'H': 0.0001, 'grad_half': 1e-06}
     return _report(_comparison(params, dose, given, killed), _limits)
@@ -460,7 +462,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> a: [], b: [].
+    """
     return {
         'a': FLOAT(0.0),
         'b': FLOAT(1.0),
@@ -476,12 +481,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [2].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [2] -> params.
+    """
     return _split(vector, _shapes())
 
 

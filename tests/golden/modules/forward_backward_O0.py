@@ -378,6 +378,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike) -> dict[str, float]:
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [D0].
     """
     _limits = {
         'backward': 1e-06, 'J_θ': 1e-06, 'L1_θ': 1e-06, 'L2_θ': 1e-06, 'L2_x': 1e-06, 'L3_θ': 1e-06,
@@ -466,7 +468,10 @@ def _moved(params: Mapping[str, ArrayLike], x: ArrayLike, *, _moves: Mapping[str
 
 
 def init(seed: int = 0, *, D0: int, D1: int, D2: int, D3: int) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed, D0, D1, D2, D3 -> W1: [D1, D0], W2: [D2, D1], W3: [D3, D2].
+    """
     D0 = _whole(D0, 'D0')
     D1 = _whole(D1, 'D1')
     D2 = _whole(D2, 'D2')
@@ -492,7 +497,10 @@ def _shapes(*, D0: int, D1: int, D2: int, D3: int) -> dict[str, tuple[int, ...]]
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [D0*D1 + D1*D2 + D2*D3].
+    """
     return _join(params, {
         'W1': ('D1', 'D0'),
         'W2': ('D2', 'D1'),
@@ -501,7 +509,10 @@ def flatten(params: Mapping[str, ArrayLike]) -> Array:
 
 
 def unflatten(vector: ArrayLike, *, D0: int, D1: int, D2: int, D3: int) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [D0*D1 + D1*D2 + D2*D3] -> params.
+    """
     return _split(vector, _shapes(D0=D0, D1=D1, D2=D2, D3=D3))
 
 

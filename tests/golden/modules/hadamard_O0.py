@@ -406,6 +406,8 @@ def check(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, z: [N], t: [M].
     """
     _limits = {
         'backward': 1e-06, 'gradients': 1e-06, 'row': 1e-06, 'A': 1e-06, 'B': 1e-06, 'S': 1e-06,
@@ -504,7 +506,10 @@ def _moved(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> W: [M, N], b: [M].
+    """
     return {
         'W': np.asarray(_glorot(_stream(seed, 'W'), (3, 4)), FLOAT)[()],
         'b': np.asarray(_stream(seed, 'b').normal(0.0, 0.5, (3,)), FLOAT)[()],
@@ -520,12 +525,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [15].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [15] -> params.
+    """
     return _split(vector, _shapes())
 
 

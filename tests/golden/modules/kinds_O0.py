@@ -2350,6 +2350,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06, of second derivatives 1e-04. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [B, 3], z: [4].
     """
     _limits = {
         'backward': 1e-06, 'grad_loss': 1e-06, 'value_and_grad_loss': 1e-06, 'each': 1e-06, 'vjp_y':
@@ -2494,7 +2496,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> W: [3, 4], s: [], layer.1..3.V: [4].
+    """
     return {
         'W': np.asarray(_glorot(_stream(seed, 'W'), (3, 4)), FLOAT)[()],
         's': FLOAT(0.5),
@@ -2520,12 +2525,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [25].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [25] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -188,6 +188,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike) -> dict[str, float]:
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [B, 3].
     """
     _limits = {'backward': 1e-06, 'value_and_grad_loss': 1e-06}
     return _report(_comparison(params, x), _limits)
@@ -227,7 +229,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> gain: [].
+    """
     return {
         'gain': FLOAT(1),
     }
@@ -241,12 +246,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [1].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [1] -> params.
+    """
     return _split(vector, _shapes())
 
 

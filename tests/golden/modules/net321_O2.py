@@ -1038,6 +1038,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike) -> dict[str, float]:
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [3].
     """
     _limits = {
         'backward': 1e-06, 'chain': 1e-06, 'grad_y': 1e-06, 'dy_du': 1e-06, 'du_dz': 1e-06, 'dz_dh':
@@ -1145,7 +1147,10 @@ def _moved(params: Mapping[str, ArrayLike], x: ArrayLike, *, _moves: Mapping[str
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> W: [2, 3], b: [2], v: [2], c: [].
+    """
     return {
         'W': np.asarray(_glorot(_stream(seed, 'W'), (2, 3)), FLOAT)[()],
         'b': np.asarray(_stream(seed, 'b').normal(0.0, 0.5, (2,)), FLOAT)[()],
@@ -1165,12 +1170,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [11].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [11] -> params.
+    """
     return _split(vector, _shapes())
 
 

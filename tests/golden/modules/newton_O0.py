@@ -342,6 +342,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06, of second derivatives 1e-04. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [N], y: [N].
     """
     _limits = {'backward': 1e-06, 'grad_S': 1e-06, 'H': 0.0001, 'hvp_S': 0.0001, 'residuals': 1e-06}
     return _report(_comparison(params, x, y), _limits)
@@ -399,7 +401,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> b1: [], b2: [].
+    """
     return {
         'b1': FLOAT(250.0),
         'b2': FLOAT(0.0005),
@@ -415,12 +420,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [2].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [2] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -731,6 +731,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> di
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [B, D], label: int[B].
     """
     _limits = {
         'backward': 1e-06, 'value_and_grad_loss': 1e-06, 'per_sample': 1e-06, 'shares': 1e-06, 'J':
@@ -791,7 +793,10 @@ def _comparison(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> h.W: [D, 6], h.b: [6], logits.W: [6, K], logits.b: [K].
+    """
     return {
         'h.W': np.asarray(_glorot(_stream(seed, 'h.W'), (5, 6)), FLOAT)[()],
         'h.b': np.full((6,), 0, FLOAT),
@@ -811,12 +816,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [57].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [57] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -325,6 +325,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike, t: ArrayLike) -> dict[s
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [B, D], t: [B, D].
     """
     _limits = {'backward': 1e-06, 'adjoints': 1e-06, 'grad_loss': 1e-06}
     return _report(_comparison(params, x, t), _limits)
@@ -401,7 +403,10 @@ def _moved(
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> h1.W: [D, D], h1.b: [D], f1.W: [D, D], f1.b: [D], f2.W: [D, D], f2.b: [D].
+    """
     return {
         'h1.W': np.asarray(_glorot(_stream(seed, 'h1.W'), (4, 4)), FLOAT)[()],
         'h1.b': np.full((4,), 0, FLOAT),
@@ -425,12 +430,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [60].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [60] -> params.
+    """
     return _split(vector, _shapes())
 
 

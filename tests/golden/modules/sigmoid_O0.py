@@ -216,6 +216,8 @@ def check(θ: ArrayLike) -> dict[str, float]:
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: θ: [N].
     """
     _limits = {'backward': 1e-06, 'J': 1e-06, 'diagonal': 1e-06, 'pull': 1e-06}
     return _report(_comparison(θ), _limits)

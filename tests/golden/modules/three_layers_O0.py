@@ -239,6 +239,8 @@ def check(params: Mapping[str, ArrayLike], x: ArrayLike) -> dict[str, float]:
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: params, x: [D0].
     """
     _limits = {'backward': 1e-06, 'grad_L': 1e-06}
     return _report(_comparison(params, x), _limits)
@@ -299,7 +301,10 @@ def _moved(params: Mapping[str, ArrayLike], x: ArrayLike, *, _moves: Mapping[str
 
 
 def init(seed: int = 0) -> dict[str, Any]:
-    """Parameters by path, drawn as the graph says; each from a stream of its own."""
+    """Parameters by path, drawn as the graph says; each from a stream of its own.
+
+    Shapes: seed -> θ1: [D1, D0], θ2: [D1, D1], θ3: [D3, D1].
+    """
     return {
         'θ1': np.asarray(_glorot(_stream(seed, 'θ1'), (5, 4)), FLOAT)[()],
         'θ2': np.asarray(_glorot(_stream(seed, 'θ2'), (5, 5)), FLOAT)[()],
@@ -317,12 +322,18 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
-    """Parameters or gradients as one vector, in the order of PARAMETERS."""
+    """Parameters or gradients as one vector, in the order of PARAMETERS.
+
+    Shapes: params -> [60].
+    """
     return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:
-    """The parameters that `flatten` made into this vector."""
+    """The parameters that `flatten` made into this vector.
+
+    Shapes: vector: [60] -> params.
+    """
     return _split(vector, _shapes())
 
 

@@ -337,6 +337,8 @@ def check(x: ArrayLike, y: ArrayLike) -> dict[str, float]:
     Returns for each function the largest error, |analytic - numerical| / max(1, |numerical|), of
     directional derivatives by central differences; raises ArithmeticError where one is above
     1e-06. It is nan where there is nothing to compare with.
+
+    Shapes: x: [], y: [].
     """
     _limits = {
         'backward': 1e-06, 'blocks': 1e-06, 'J': 1e-06, 'grad_f': 1e-06, 'grad_g': 1e-06, 'push':

@@ -6,6 +6,7 @@ from graphc.ir.graph import TANGENT, Node
 from graphc.plan.module import Compiled
 from graphc.plan.program import Program
 from graphc.targets.numpy.functions.comparisons import comparison, fix_dim, slopes
+from graphc.targets.numpy.functions.record import with_shapes
 from graphc.targets.numpy.printing.body import body
 from graphc.targets.numpy.printing.expression import expression
 from graphc.targets.numpy.printing.text import function, names_in, unpacking, write_list
@@ -37,7 +38,7 @@ def check(compiled: Compiled) -> str:
     lines = write_list("_limits = {", [f"{name!r}: {limit}" for name, limit in limits.items()], "}")
     checked = function(
         f"def check({begin.signature}) -> dict[str, float]:",
-        about,
+        with_shapes(about, compiled, ()),
         [*lines, f"return _report(_comparison({begin.arguments}), _limits)"],
     )
     parts = [checked, _comparison(compiled)]

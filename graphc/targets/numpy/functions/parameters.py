@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from graphc.elaborate.names.model import Declared, Initialiser
+from graphc.ir.types import product
 from graphc.plan.module import Compiled
-from graphc.targets.numpy.printing.families import dict_rows
+from graphc.source import LISTED
+from graphc.targets.numpy.functions.record import with_line
+from graphc.targets.numpy.printing.families import dict_rows, show_path
 from graphc.targets.numpy.printing.text import function
 
 
@@ -20,7 +23,10 @@ def init(compiled: Compiled) -> str:
         [
             function(
                 f"def init(seed: int = 0{', ' + keywords if keywords else ''}) -> dict[str, Any]:",
-                "Parameters by path, drawn as the graph says; each from a stream of its own.",
+                with_line(
+                    "Parameters by path, drawn as the graph says; each from a stream of its own.",
+                    f"{', '.join(['seed', *_dims(compiled)])} -> {_paths(params)}",
+                ),
                 [*whole, "return {", *dict_rows(params, _initial), "}"],
             ),
             function(
@@ -37,6 +43,23 @@ def _dims(compiled: Compiled) -> list[str]:
     return sorted(
         {name for d in compiled.model.params for axis in d.shape for name in axis.symbols}
     )
+
+
+def _paths(params: Sequence[Declared]) -> str:
+    """List parameters with their shapes, the first of many."""
+    told = [f"{show_path(one)}: {one.type}" for one in params[:LISTED]]
+    more = len(params) - len(told)
+    return ", ".join(told) + (f" and {more} more, listed at the head of the module" if more else "")
+
+
+def _length(compiled: Compiled) -> str:
+    """Write how many numbers all parameters are."""
+    sizes = [(len(one.paths), product(one.shape)) for one in compiled.model.params]
+    known = sum(count * size.constant for count, size in sizes if size.constant is not None)
+    open_sizes = [size * count for count, size in sizes if size.constant is None]
+    terms = [str(size) for size in open_sizes[:LISTED]]
+    terms += ["…"] * (len(open_sizes) > LISTED)
+    return " + ".join([*terms, str(known)] if known or not terms else terms)
 
 
 def _shape(declared: Declared, symbolic: Callable[[str], str] = str) -> str:
@@ -75,12 +98,18 @@ def flatten(compiled: Compiled) -> str:
         [
             function(
                 "def flatten(params: Mapping[str, ArrayLike]) -> Array:",
-                "Parameters or gradients as one vector, in the order of PARAMETERS.",
+                with_line(
+                    "Parameters or gradients as one vector, in the order of PARAMETERS.",
+                    f"params -> [{_length(compiled)}]",
+                ),
                 shapes,
             ),
             function(
                 f"def unflatten(vector: ArrayLike{keywords}) -> dict[str, Any]:",
-                "The parameters that `flatten` made into this vector.",
+                with_line(
+                    "The parameters that `flatten` made into this vector.",
+                    f"vector: [{_length(compiled)}] -> params",
+                ),
                 [f"return _split(vector, _shapes({handed}))"],
             ),
         ]

@@ -172,7 +172,13 @@ def with_shapes(
     rest = [d for d in wrt if not (whole and d in model.params)]
     paths = ["params"] * whole + [f"{d.name}: {d.type}" for d in rest]
     by = f" by {', '.join(paths)}" if paths else ""
-    line = f"Shapes: {', '.join(taken or graph) or '()'} -> {', '.join(told)}{by}."
+    made = f" -> {', '.join(told)}{by}" if told else ""
+    return with_line(about, f"{', '.join(taken or graph) or '()'}{made}")
+
+
+def with_line(about: str, shapes: str) -> str:
+    """Add a line of shapes to a docstring."""
+    line = f"Shapes: {shapes}."
     wrapped = textwrap.wrap(line, 90, break_long_words=False, break_on_hyphens=False)
     return "\n".join([about.rstrip(), "", *wrapped, ""])
 
