@@ -69,6 +69,9 @@ def test_the_client_talks_to_the_server(extension: Path, tmp_path: Path) -> None
     assert done.stdout, done.stderr
     told = json.loads(done.stdout)
     assert told["mistakes"] == ["unknown block or operation `sine`\nhelp: did you mean `sin`?"]
+    assert told["actions"] == ["Change `sine` to `sin`"]
+    assert told["hints"] == []
+    assert told["left"] == ["`z` is never used"]
     assert "output y: [B, 3]" in told["hover"]
     assert {"x", "y", "tanh", "dense"} <= set(told["items"])
     assert told["symbols"] == ["B", "x", "y", "z"]

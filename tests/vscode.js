@@ -17,12 +17,16 @@ class Record {
   constructor(...given) {
     this.given = given;
   }
+  set() {}
 }
 const providers = {};
-let told;
-const mistakes = new Promise((resolve) => {
-  told = resolve;
-});
+const told = []; // mistakes, as often as they are set
+let arrived = () => {};
+const mistakes = async (number) => {
+  while (told.length < number) await new Promise((resolve) => (arrived = resolve));
+  return told[number - 1].map((one) => one.given[1]);
+};
+let changed;
 const nothing = () => ({ dispose() {} });
 const vscode = {
   Uri: { parse: uri },
@@ -31,11 +35,19 @@ const vscode = {
       Object.assign(this, { line, character });
     }
   },
+  Range: class {
+    constructor(start, end) {
+      Object.assign(this, { start, end });
+    }
+    toJSON() {
+      return [this.start, this.end];
+    }
+  },
   FoldingRangeKind: {},
   CodeActionKind: {},
   InlayHintKind: {},
   languages: new Proxy(
-    { createDiagnosticCollection: () => ({ set: (_, found) => told(found) }) },
+    { createDiagnosticCollection: () => ({ set: (_, found) => arrived(told.push(found)), clear: () => {} }) },
     {
       get: (known, name) =>
         known[name] ?? ((_, provider) => ((providers[name.slice("register".length)] = provider), nothing())),
@@ -43,18 +55,19 @@ const vscode = {
   ),
   workspace: {
     textDocuments: [opened],
-    workspaceFolders: [{ uri: uri(pathToFileURL(folder).toString()) }],
+    workspaceFolders: [{ uri: { ...uri(pathToFileURL(folder).toString()), fsPath: folder } }],
     getConfiguration: () => ({ get: () => command }),
     onDidOpenTextDocument: nothing,
-    onDidChangeTextDocument: nothing,
+    onDidChangeTextDocument: (listener) => ((changed = listener), nothing()),
     onDidSaveTextDocument: nothing,
     onDidCloseTextDocument: nothing,
+    onDidChangeConfiguration: nothing,
   },
   commands: { registerCommand: nothing },
   window: { showErrorMessage: (why) => console.error(why) },
 };
 for (const name of [
-  "Range", "Location", "MarkdownString", "TextEdit", "Diagnostic", "DiagnosticRelatedInformation",
+  "Location", "MarkdownString", "TextEdit", "Diagnostic", "DiagnosticRelatedInformation",
   "Hover", "CompletionItem", "InlayHint", "FoldingRange", "SemanticTokens", "SemanticTokensLegend",
   "DocumentSymbol", "CodeAction", "WorkspaceEdit",
 ]) {
@@ -66,16 +79,26 @@ Module._load = (name, ...others) => (name === "vscode" ? vscode : load(name, ...
 async function main() {
   const { activate, deactivate } = require(path.resolve(extension));
   await activate({ subscriptions: [] });
-  const found = await mistakes;
+  const found = await mistakes(1);
   const at = { line: 2, character: 7 };
   const hover = await providers.HoverProvider.provideHover(opened, at);
   const items = await providers.CompletionItemProvider.provideCompletionItems(opened, at);
   const symbols = await providers.DocumentSymbolProvider.provideDocumentSymbols(opened);
   const tokens = await providers.DocumentSemanticTokensProvider.provideDocumentSemanticTokens(opened);
+  const place = (line, from, to) =>
+    new vscode.Range(new vscode.Position(line, from), new vscode.Position(line, to));
+  const actions = await providers.CodeActionsProvider.provideCodeActions(opened, place(3, 4, 8));
+  const hints = await providers.InlayHintsProvider.provideInlayHints(opened, place(0, 0, 9));
+  const edit = { range: place(3, 4, 8), text: "sin" };
+  changed({ document: { ...opened, version: 2 }, contentChanges: [edit] });
+  const left = await mistakes(2);
   await deactivate();
   console.log(
     JSON.stringify({
-      mistakes: found.map((one) => one.given[1]),
+      mistakes: found,
+      actions: actions.map((one) => one.given[0]),
+      hints: hints.map((one) => one.given[1]),
+      left,
       hover: hover.given[0].given[0],
       items: items.map((one) => one.given[0]),
       symbols: symbols.map((one) => one.given[0]),

@@ -2,6 +2,8 @@
 // feature, which asks the server and puts the answer into the editor's own records.
 "use strict";
 const { spawn } = require("node:child_process");
+const fs = require("node:fs");
+const path = require("node:path");
 const vscode = require("vscode");
 
 const LANGUAGE = { language: "graphc" };
@@ -12,18 +14,29 @@ class Server {
     this.asked = new Map();
     this.number = 0;
     this.rest = Buffer.alloc(0);
+    this.complaints = "";
     this.process = spawn(command[0], command.slice(1));
     this.process.stdout.on("data", (data) => this.receive(data));
-    this.process.on("error", (why) => told.failed(`${command.join(" ")}: ${why.message}`));
-    this.process.on("exit", () => {
-      for (const { reject } of this.asked.values()) reject(new Error("graphc lsp has ended"));
-      this.asked.clear();
-    });
+    this.process.stderr.on("data", (data) => (this.complaints = (this.complaints + data).slice(-2000)));
+    this.process.stdin.on("error", () => {}); // it has ended, and that is told below
+    this.process.on("error", (why) =>
+      this.ended(why.code === "ENOENT" ? `there is no \`${command[0]}\`` : why.message),
+    );
+    this.process.on("exit", (status) =>
+      this.ended(status ? this.complaints.trim().split("\n").pop() || `it ended with status ${status}` : ""),
+    );
+  }
+
+  ended(why) {
+    this.gone = true;
+    for (const { reject } of this.asked.values()) reject(new Error("graphc lsp has ended"));
+    this.asked.clear();
+    if (why && !this.stopped) this.told.failed(why);
   }
 
   send(message) {
     const body = Buffer.from(JSON.stringify({ jsonrpc: "2.0", ...message }));
-    if (this.process.exitCode !== null || !this.process.stdin.writable) return;
+    if (this.gone || !this.process.stdin.writable) return;
     this.process.stdin.write(`Content-Length: ${body.length}\r\n\r\n`);
     this.process.stdin.write(body);
   }
@@ -34,6 +47,7 @@ class Server {
 
   ask(method, params) {
     const id = ++this.number;
+    if (this.gone) return Promise.reject(new Error("graphc lsp has ended"));
     return new Promise((resolve, reject) => {
       this.asked.set(id, { resolve, reject });
       this.send({ id, method, params });
@@ -73,6 +87,7 @@ class Server {
 
 const position = (one) => new vscode.Position(one.line, one.character);
 const range = (one) => new vscode.Range(position(one.start), position(one.end));
+const plain = ({ start, end }) => ({ start, end }); // a Range writes itself as a list
 const location = (one) => new vscode.Location(vscode.Uri.parse(one.uri), range(one.range));
 const markdown = (text) => new vscode.MarkdownString(text);
 const edits = (list) => (list ?? []).map((one) => new vscode.TextEdit(range(one.range), one.newText));
@@ -125,12 +140,41 @@ const KINDS = { comment: vscode.FoldingRangeKind.Comment, region: vscode.Folding
 // ---- the session ---------------------------------------------------------------------------------
 
 let server;
+let registered = []; // what ends with it
 
-async function activate(context) {
-  const mistakes = vscode.languages.createDiagnosticCollection("graphc");
-  const command = vscode.workspace.getConfiguration("graphc").get("command");
-  server = new Server(command, {
-    failed: (why) => vscode.window.showErrorMessage(`graphc: ${why}`),
+// What starts the server: what the settings say, else the graphc of the folder's own environment.
+function commandIn(folder) {
+  const said = vscode.workspace.getConfiguration("graphc").get("command") ?? [];
+  const root = folder ? folder.uri.fsPath : ".";
+  if (said.length) {
+    return [/[\\/]/.test(said[0]) ? path.resolve(root, said[0]) : said[0], ...said.slice(1)];
+  }
+  const own = [".venv/bin/graphc", ".venv/Scripts/graphc.exe", "venv/bin/graphc", "venv/Scripts/graphc.exe"];
+  const found = own.map((one) => path.resolve(root, one)).find((one) => fs.existsSync(one));
+  return [found ?? "graphc", "lsp"];
+}
+
+async function failed(why) {
+  const settings = "Say what starts it";
+  const help = "`pip install 'graphc[lsp]'` brings it; the setting graphc.command says where it is";
+  const chosen = await vscode.window.showErrorMessage(`The server of graphc: ${why}. ${help}.`, settings);
+  if (chosen === settings) vscode.commands.executeCommand("workbench.action.openSettings", "graphc.command");
+}
+
+async function stop() {
+  registered.splice(0).forEach((one) => one.dispose());
+  if (server === undefined) return;
+  server.stopped = true;
+  await server.ask("shutdown", null).catch(() => undefined);
+  server.notify("exit", null);
+}
+
+async function restart(mistakes) {
+  await stop();
+  mistakes.clear();
+  const [folder] = vscode.workspace.workspaceFolders ?? [];
+  server = new Server(commandIn(folder), {
+    failed,
     "textDocument/publishDiagnostics": (params) =>
       mistakes.set(vscode.Uri.parse(params.uri), params.diagnostics.map(diagnostic)),
     "window/showDocument": (params) => {
@@ -141,14 +185,31 @@ async function activate(context) {
       return { success: true };
     },
   });
-  const [folder] = vscode.workspace.workspaceFolders ?? [];
-  const { capabilities } = await server.ask("initialize", {
+  const about = {
     processId: process.pid,
     rootUri: folder ? folder.uri.toString() : null,
     capabilities: {},
-  });
+  };
+  const able = await server.ask("initialize", about).catch(() => undefined); // why was told
+  if (able === undefined) return;
   server.notify("initialized", {});
+  registered = providers(server, able.capabilities);
+}
 
+async function activate(context) {
+  const mistakes = vscode.languages.createDiagnosticCollection("graphc");
+  context.subscriptions.push(
+    mistakes,
+    vscode.commands.registerCommand("graphc.restart", () => restart(mistakes)),
+    vscode.workspace.onDidChangeConfiguration(
+      (one) => one.affectsConfiguration("graphc.command") && restart(mistakes),
+    ),
+  );
+  await restart(mistakes);
+}
+
+// Tell the server of the files, and register what asks it.
+function providers(server, capabilities) {
   const file = (document) => ({ textDocument: { uri: document.uri.toString() } });
   const at = (document, place) => ({ ...file(document), position: place });
   const ours = (document) => document.languageId === LANGUAGE.language;
@@ -164,15 +225,14 @@ async function activate(context) {
   const { languages, workspace } = vscode;
   workspace.textDocuments.forEach(opened);
   const legend = capabilities.semanticTokensProvider.legend;
-  context.subscriptions.push(
-    mistakes,
+  return [
     workspace.onDidOpenTextDocument(opened),
     workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
       if (!ours(document)) return;
       const uri = document.uri.toString();
       server.notify("textDocument/didChange", {
         textDocument: { uri, version: document.version },
-        contentChanges: contentChanges.map((one) => ({ range: one.range, text: one.text })),
+        contentChanges: contentChanges.map((one) => ({ range: plain(one.range), text: one.text })),
       });
     }),
     workspace.onDidSaveTextDocument((one) => ours(one) && server.notify("textDocument/didSave", file(one))),
@@ -233,14 +293,14 @@ async function activate(context) {
         (
           await server.ask("textDocument/codeAction", {
             ...file(document),
-            range: where,
+            range: plain(where),
             context: { diagnostics: [] },
           })
         ).map(action),
     }),
     languages.registerInlayHintsProvider(LANGUAGE, {
       provideInlayHints: async (document, where) =>
-        (await server.ask("textDocument/inlayHint", { ...file(document), range: where })).map(
+        (await server.ask("textDocument/inlayHint", { ...file(document), range: plain(where) })).map(
           (one) => new vscode.InlayHint(position(one.position), one.label, vscode.InlayHintKind.Type),
         ),
     }),
@@ -254,13 +314,7 @@ async function activate(context) {
       },
       new vscode.SemanticTokensLegend(legend.tokenTypes, legend.tokenModifiers),
     ),
-  );
+  ];
 }
 
-async function deactivate() {
-  if (server === undefined) return;
-  await server.ask("shutdown", null).catch(() => undefined);
-  server.notify("exit", null);
-}
-
-module.exports = { activate, deactivate };
+module.exports = { activate, deactivate: stop };
