@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from graphc.api.loading import load as load
     from graphc.api.reporting import Report as Report
     from graphc.api.reporting import report as report
+    from graphc.api.splitting import Split as Split
+    from graphc.api.splitting import split as split
     from graphc.notebook import load_ipython_extension as load_ipython_extension
     from graphc.parameters import load_parameters as load_parameters
     from graphc.parameters import save_parameters as save_parameters
@@ -70,6 +72,8 @@ _PLACES = {
     "load": "graphc.api.loading",
     "Report": "graphc.api.reporting",
     "report": "graphc.api.reporting",
+    "Split": "graphc.api.splitting",
+    "split": "graphc.api.splitting",
     "load_ipython_extension": "graphc.notebook",
     "correspondence": "graphc.state_dicts",
     "load_parameters": "graphc.parameters",

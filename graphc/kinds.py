@@ -135,6 +135,9 @@ BACKWARD = Kind(
 )  # fmt: skip
 """With `FORWARD` the functions that every module has; a clause may say what this one is by."""
 
+PARTIAL = Kind("partial", 0, "values")
+"""What a chunk of the rows of an axis contributes to another function."""
+
 CLAUSES: Mapping[str, Kind] = {**KINDS, BACKWARD.name: BACKWARD}
 """Kinds by all words that stand behind `derive`."""
 

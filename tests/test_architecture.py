@@ -41,6 +41,7 @@ FLOORS = (
     {"optimise/before_ad", "optimise/scalarise"},
     {"optimise"},
     {"optimise/memory"},
+    {"chunks"},
     {"plan"},
     {"plan/buffers"},
     {"plan/tiles", "nests"},

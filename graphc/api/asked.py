@@ -31,10 +31,16 @@ def asked_of(graph: Graph, options: Mapping[str, Any]) -> tuple[Source, Path | N
     What was compiled has its own options where no others are given. Raises TypeError where a module
     does not come from here.
     """
+    source, folder, said = said_of(graph, options)
+    return source, folder, options_of(said)
+
+
+def said_of(graph: Graph, options: Mapping[str, Any]) -> tuple[Source, Path | None, dict[str, Any]]:
+    """Return the source of a graph, its folder, and the options as JSON can say them."""
     made = _made_of(graph)
     said = canonical({**made.options, **{name: value for name, value in options.items() if value}})
     source = source_of(made.graph) if isinstance(made.graph, Path) else made.graph
-    return source, made.folder, options_of(said)
+    return source, made.folder, said
 
 
 def _made_of(graph: Graph) -> Made:

@@ -26,6 +26,7 @@ class CompileOptions(TypedDict, total=False):
     mode       of Jacobians and Hessians: "forward", "reverse", "mixed"; by default the cheapest
     memory     at most this for each function, as "256MB" or "50%"
     trace_nan  adds `trace`, which finds the first node that makes nan or an infinity
+    split      a dim: adds functions that compute the derived ones chunk by chunk of its rows
     """
 
     level: int
@@ -36,6 +37,7 @@ class CompileOptions(TypedDict, total=False):
     mode: str
     memory: str
     trace_nan: bool
+    split: str
 
 
 def canonical(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def canonical(given: Mapping[str, Any]) -> dict[str, Any]:
         "mode": mode,
         "memory": memory,
         "trace_nan": bool(given.get("trace_nan", False)),
+        "split": str(given.get("split", "")),
     }
 
 
@@ -90,6 +93,7 @@ def options_of(said: Mapping[str, Any]) -> Options:
         mode=said["mode"],
         memory=said["memory"],
         trace=said["trace_nan"],
+        split=said["split"],
     )
 
 

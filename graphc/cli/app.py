@@ -28,6 +28,7 @@ COMMANDS = {
     "ops": "graphc.cli.ops:ops",
     "report": "graphc.cli.report:report",
     "show": "graphc.cli.show:show_",
+    "split": "graphc.cli.split:split",
 }
 
 GARBAGE = 100_000

@@ -19,6 +19,7 @@ from graphc.cli.options import (
     COMPILED,
     FILE,
     MEMORY,
+    SPLIT,
     STANDARD,
     TARGET,
     TRACE,
@@ -63,6 +64,7 @@ WITH_OTHERS = (".c", ".h")
 @COMPILED
 @MEMORY
 @TRACE
+@SPLIT
 @TARGET
 @click.option("--watch", is_flag=True, help="Compile again whenever the file changes.")
 @click.option(
@@ -104,7 +106,10 @@ def compile_(file: str, out: str, watch: bool, format: str, **given: Any) -> Non
 
 def _check_options(options: Options) -> None:
     """Refuse what only the NumPy target does."""
-    for option, used in (("--memory", bool(options.memory)), ("--trace-nan", options.trace)):
+    alone = {
+        "--memory": options.memory, "--trace-nan": options.trace, "--split": options.split,
+    }  # fmt: skip
+    for option, used in alone.items():
         if used and options.target != "numpy":
             raise click.BadParameter("it is of the target numpy alone", param_hint=option)
 

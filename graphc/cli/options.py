@@ -165,6 +165,13 @@ TRACE = click.option(
     help="Add `trace`, which names the first node that makes nan or an infinity.",
 )
 
+SPLIT = click.option(
+    "--split",
+    metavar="DIM",
+    default="",
+    help="Add functions that compute the derived ones chunk by chunk of the rows of a dim.",
+)
+
 TARGETS_NAMED = ("numpy", "c")
 TARGET = click.option(
     "--target",

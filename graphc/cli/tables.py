@@ -18,12 +18,14 @@ WIDEST = {"variable": 22, "type": 12, "memory": 12, "bytes": 12, "multiply-adds"
 LEAST = 17
 
 
-def terminal() -> Console:
+def terminal(error: bool = False) -> Console:
     """Return the terminal, as wide as it is; what goes elsewhere is ROOMY."""
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=ROOMY)
+    console = Console(highlight=False, markup=False, stderr=error)
+    if console.is_terminal:
+        return console
+    return Console(highlight=False, markup=False, width=ROOMY, stderr=error)
 
 
 def widest(width: int) -> dict[str, int]:

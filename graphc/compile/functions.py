@@ -35,14 +35,14 @@ def plan_halves(
     """Plan forward and backward."""
     outputs, asked = tuple(d.name for d in model.outputs), model.backward
     sources = sources_of(model, begin)
-    forward = _plan(
+    forward = plan_graph(
         split.forward, sources, begin, FORWARD, outputs, {}, split.cached, options=options
     )
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
     read = {*begin.taken, *held.values(), *begin.fields.values()}
     cotangents = given_of(split.backward, read, whole)
-    backward = _plan(
+    backward = plan_graph(
         split.backward, held | cotangents, begin, BACKWARD, asked.names, dict(asked.wrt),
         options=options,
     )  # fmt: skip
@@ -55,7 +55,7 @@ def plan_function(
     """Plan a derived function of this graph."""
     sources = sources_of(model, begin)
     given = {**given_of(graph, {*begin.taken, *sources.values()}), **sources}
-    found = _plan(
+    found = plan_graph(
         graph, given, begin, one.kind, one.names, dict(one.wrt), options=options, mode=mode
     )
     return replace(found, per="" if one.per is None else str(one.per), mode=mode)
@@ -80,7 +80,7 @@ def given_of(graph: Graph, taken: Collection[str], whole: Collection[Node] = ())
     }
 
 
-def _plan(
+def plan_graph(
     graph: Graph,
     given: Mapping[Node, str],
     begin: Entry,
@@ -92,6 +92,7 @@ def _plan(
     options: Options,
     mode: str = "",
 ) -> Derived:
+    """Plan the function that computes this graph of what it is given."""
     taken = {*begin.taken, *indices(graph.results.values())}
     planned = options.at.planned
     single = bool(options.memory)

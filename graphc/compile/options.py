@@ -26,7 +26,8 @@ class Options:
 
     `mode` is that of Jacobians and Hessians: forward, reverse or mixed; by default the cheapest.
     `memory` bounds what each function takes, as in "256MB" or "50%". `trace` adds the function that
-    finds the first node which makes nan or an infinity. `rule` is the place of the only stated
+    finds the first node which makes nan or an infinity. `split` is a dim: derived
+    functions are also computed chunk by chunk of its rows. `rule` is the place of the only stated
     derivative that counts, where that is to be checked alone.
     """
 
@@ -38,6 +39,7 @@ class Options:
     mode: str = ""
     memory: str = ""
     trace: bool = False
+    split: str = ""
     rule: str = ""
     target: str = NUMPY.name
 
@@ -65,6 +67,7 @@ class Options:
             "mode": self.mode,
             "memory": self.memory.replace(" ", ""),
             "trace-nan": self.trace,
+            "split": self.split,
         }
         return {name: value for name, value in given.items() if value}
 

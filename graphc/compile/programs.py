@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from graphc import __version__
 from graphc.ad.functions import perturb
 from graphc.compile.bounded import Bounded, within_bound
+from graphc.compile.chunked import plan_chunked
 from graphc.compile.clauses import cheapest, derivatives, winners
 from graphc.compile.functions import begin_of, given_of, plan_function, plan_halves, sources_of
 from graphc.compile.graphs import both_halves, candidates, passes_of, split_halves
@@ -42,6 +43,8 @@ def plan_module(model: Model, options: Options) -> Compiled:
         model, begin, options.at, __version__, forward, backward, split.cached, tuple(derived),
         options.stated,
     )  # fmt: skip
+    if options.split:
+        compiled = replace(compiled, chunked=plan_chunked(compiled, options))
     _check_sizes(compiled)
     if bounded is None:
         return compiled

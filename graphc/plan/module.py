@@ -8,7 +8,7 @@ from typing import Any
 from graphc.elaborate.names.model import Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.results import ResultKey
+from graphc.ir.results import ResultKey, value_of
 from graphc.kinds import Kind
 from graphc.optimise.levels import Level
 from graphc.optimise.memory.bound import Planned
@@ -84,13 +84,50 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
+class Contribution:
+    """What a chunk contributes to a function as one field: how two become one, in words, and the
+    variables of the first and of the second of two."""
+
+    field: str
+    key: ResultKey
+    node: Node
+    how: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunked:
+    """A derived function for the rows of an axis, chunk by chunk: `of` is the function itself.
+
+    `partial` is what a chunk contributes, as the record `part`; `merge` is the program that makes
+    one of two, `finish` what is returned once all are one. `names` are those of the functions.
+    """
+
+    of: Derived
+    axis: str
+    part: str
+    partial: Derived
+    merge: Program
+    finish: Program
+    names: tuple[str, str, str]
+    contributions: tuple[Contribution, ...]
+
+    @property
+    def rows(self) -> Contribution:
+        """Return the number of rows."""
+        return next(one for one in self.contributions if one.key == value_of("rows"))
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """Everything that goes into a module.
 
     `options` are what was asked for beside the file, by the names of the command line. `planned` is
     what a bound on its memory came to, `warnings` what was to be said of that.
     `moved` is the program of the outputs with something added to intermediate nodes that functions
-    differentiate by; `watched` are the programs that look at each value, for `trace`.
+    differentiate by; `watched` are the programs that look at each value, for `trace`. `chunked` are
+    derived functions once more, for the rows of an axis chunk by chunk.
     """
 
     model: Model
@@ -106,6 +143,7 @@ class Compiled:
     warnings: tuple[Diagnostic, ...] = ()
     moved: Program | None = None
     watched: tuple[Program, ...] = ()
+    chunked: tuple[Chunked, ...] = ()
 
     def begin_of(self, one: Derived) -> Entry:
         """Return how a function begins: it may leave dims open."""

@@ -18,6 +18,7 @@ from graphc.targets.command_line import command_line
 from graphc.targets.marks import without_statements
 from graphc.targets.numpy.functions import python_floats
 from graphc.targets.numpy.functions.check import check
+from graphc.targets.numpy.functions.chunks import chunk_functions, part_record
 from graphc.targets.numpy.functions.enter import enter
 from graphc.targets.numpy.functions.halves import backward, forward
 from graphc.targets.numpy.functions.parameters import flatten, init
@@ -53,13 +54,15 @@ def text(compiled: Compiled, known: Collection[str] = ()) -> str:
         [forward(compiled)],
         [backward(compiled)] if compiled.backward.wrt else [],
         [write_derived(compiled, one) for one in compiled.derived],
+        [text for one in compiled.chunked for text in chunk_functions(compiled, one)],
         [check(compiled)] if compiled.backward.wrt else [],
         [trace(compiled)] if compiled.watched else [],
         [init(compiled), flatten(compiled)] if compiled.model.params else [],
         scratch_functions(compiled),
         [enter(begin, compiled.model.conditions, compiled.model.dtype)],
     ]
-    kinds = [*records(compiled), *(trace_records() if compiled.watched else [])]
+    kinds = [*records(compiled), *map(part_record, compiled.chunked)]
+    kinds += trace_records() if compiled.watched else []
     functions = [*kinds, *(one for section in sections for one in section)]
     own = [
         examine(without_statements(one)) for one in functions

@@ -89,14 +89,14 @@ def gradients(
     compiled: Compiled, one: Derived, before: str = "", taken: Iterable[Node] = ()
 ) -> list[str]:
     """Write the return statement of gradients by path, in their places in `out`."""
-    rows = _by_path(compiled, one, "gradient", taken)
+    rows = by_path(compiled, one, "gradient", taken)
     if one.numbers is None and one.elsewhere is None:
         return [f"return {before}_into(out, {{", *rows, "})"]
     returned = "_gradients if out is None else _into(out, _gradients)"
     return ["_gradients = {", *rows, "}", f"return {before}{returned}"]
 
 
-def _by_path(
+def by_path(
     compiled: Compiled, one: Derived, kind: ResultKind, taken: Iterable[Node] = ()
 ) -> list[str]:
     """List the rows of a dict of results by path; a family's member is a position of all."""
@@ -263,7 +263,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
 def hvp_function(compiled: Compiled, one: Derived) -> str:
     """Gradients, and products with the Hessian."""
     signature = compiled.begin_of(one).signature_with("tangents: Mapping[str, ArrayLike]")
-    first, second = _by_path(compiled, one, "gradient"), _by_path(compiled, one, "product")
+    first, second = by_path(compiled, one, "gradient"), by_path(compiled, one, "product")
     return derived_function(
         compiled,
         one,

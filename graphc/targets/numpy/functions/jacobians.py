@@ -32,11 +32,7 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
     kind, _, about = with_value(compiled, one, "dict[str, dict[str, Any]]", about)
 
     def lines(each: Derived, before: str) -> list[str]:
-        written = [f"return {before}{{"]
-        for name in each.outputs:
-            rows = _blocks(compiled, each, name)
-            written += [f"    {name!r}: {{", *(f"    {row}" for row in rows), "    },"]
-        return [*written, "}"]
+        return jacobian_blocks(compiled, each, before)
 
     return derived_function(
         compiled,
@@ -45,6 +41,15 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
         f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
         whole_body(compiled, one, _by_mode(compiled, one, lines)),
     )
+
+
+def jacobian_blocks(compiled: Compiled, one: Derived, before: str) -> list[str]:
+    """List the lines that return blocks by output and path, behind what stands before them."""
+    written = [f"return {before}{{"]
+    for name in one.outputs:
+        rows = _blocks(compiled, one, name)
+        written += [f"    {name!r}: {{", *(f"    {row}" for row in rows), "    },"]
+    return [*written, "}"]
 
 
 def _by_mode(compiled: Compiled, one: Derived, returning: Returning) -> list[str]:
@@ -184,7 +189,7 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
     kind, _, about = with_value(compiled, one, "dict[str, dict[str, Any]]", about)
 
     def lines(each: Derived, before: str) -> list[str]:
-        return [f"return {before}{{", *_rows(compiled, each), "}"]
+        return hessian_rows(compiled, each, before)
 
     return derived_function(
         compiled,
@@ -194,6 +199,11 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
         f"{_how(one)}\n",
         whole_body(compiled, one, _by_mode(compiled, one, lines)),
     )
+
+
+def hessian_rows(compiled: Compiled, one: Derived, before: str) -> list[str]:
+    """List the lines that return blocks by path and path, behind what stands before them."""
+    return [f"return {before}{{", *_rows(compiled, one), "}"]
 
 
 def _rows(compiled: Compiled, one: Derived) -> list[str]:

@@ -51,9 +51,11 @@ def scratch_functions(compiled: Compiled) -> list[str]:
 def programs(compiled: Compiled) -> Iterator[Program]:
     """Yield every program of the module, in each of its modes, also of loops and blocks."""
     functions: list[Derived] = [compiled.forward, compiled.backward, *compiled.derived]
+    functions += [one.partial for one in compiled.chunked]
     every = [each for one in functions for each in (one, *one.others)]
     by_arrays = [one.numbers.arrays for one in every if one.numbers is not None]
-    yield from _within([*(one.program for one in every), *by_arrays])
+    merging = [program for one in compiled.chunked for program in (one.merge, one.finish)]
+    yield from _within([*(one.program for one in every), *by_arrays, *merging])
 
 
 def _within(outer: Iterable[Program]) -> Iterator[Program]:

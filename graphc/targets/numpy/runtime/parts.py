@@ -255,3 +255,11 @@ def _orthogonal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
     q = q * np.where(np.diag(r) < 0, -1, 1)
     return (q if rows >= columns else q.T).reshape(shape)
+
+
+def _check_parts(parts: Iterable[Any], kind: Any) -> None:
+    """Raise a TypeError where there is nothing to merge, or something that is no part."""
+    for part in parts or [None]:
+        if type(part) is not kind:
+            found = "nothing" if part is None else f"{type(part).__name__}"
+            raise TypeError(f"expected what chunks contribute, {kind.__name__}, found {found}")
