@@ -72,6 +72,16 @@ class Recurrent(nn.Module):
         return h
 
 
+class Layers(nn.Module):
+    def __init__(self, kind=nn.GRU, **given):
+        super().__init__()
+        self.rnn = kind(3, 4, **given)
+
+    def forward(self, x):
+        hs, _ = self.rnn(x)
+        return hs
+
+
 class Attention(nn.Module):
     def forward(self, q, k, v):
         return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -130,6 +140,15 @@ CASES = {
     "losses": (Losses, lambda: (normal(5, 3), torch.tensor([0, 1, 2, 0, 1]), normal(5, 3)), ()),
     "encoder": (Encoder, lambda: (normal(2, 5, 8),), ()),
     "recurrent": (Recurrent, lambda: (normal(2, 3, 3), normal(2, 4)), ()),
+    "gru": (lambda: Layers(num_layers=2), lambda: (normal(5, 2, 3),), ()),
+    "lstm": (
+        lambda: Layers(nn.LSTM, batch_first=True, bidirectional=True),
+        lambda: (normal(2, 5, 3),), ("x",),
+    ),
+    "lstm_projected": (lambda: Layers(nn.LSTM, proj_size=2), lambda: (normal(5, 2, 3),), ()),
+    "rnn": (
+        lambda: Layers(nn.RNN, nonlinearity="relu", bias=False), lambda: (normal(5, 2, 3),), (),
+    ),
     "attention": (Attention, lambda: tuple(normal(1, 2, 4, 3) for _ in range(3)), ()),
     "chosen": (
         Chosen, lambda: (torch.tensor([0.0, 1.0, -2.0, 0.5], dtype=torch.float64),
@@ -263,6 +282,37 @@ class Shared(nn.Module):
         h = self.once(x)
         g = self.once(torch.tanh(h))
         return self.tied(g)
+
+
+def test_a_recurrent_layer_is_a_scan() -> None:
+    program = exported(Layers().eval(), (torch.randn(5, 2, 3),))
+    assert graphc.import_torch(program).text == (
+        "block gru(x: [5, 2, 3]) -> y: [5, 2, 4] {\n"
+        "    param weight_ih_l0: [12, 3]\n"
+        "    param weight_hh_l0: [12, 4]\n"
+        "    param bias_ih_l0, bias_hh_l0: [12]\n"
+        "    from_x = x @ weight_ih_l0.T + bias_ih_l0\n"
+        "    scan step[t in 5] carry h = zeros([1, 2, 4])[0] {\n"
+        "        part_1 = from_x[t]\n"
+        "        from_h = h @ weight_hh_l0.T + bias_hh_l0\n"
+        "        r = sigmoid(part_1[..., 0:4] + from_h[..., 0:4])\n"
+        "        z = sigmoid(part_1[..., 4:8] + from_h[..., 4:8])\n"
+        "        n = tanh(part_1[..., 8:12] + r * from_h[..., 8:12])\n"
+        "        new_h = (1 - z) * n + z * h\n"
+        "        next h = new_h\n"
+        "        collect y = new_h\n"
+        "    }\n"
+        "}\n"
+        "input x: [5, 2, 3]\n"
+        "output y = gru(x) as rnn\n"
+    )
+
+
+def test_dropout_between_recurrent_layers_is_refused_while_it_draws() -> None:
+    layers = Layers(num_layers=2, dropout=0.5)
+    assert "scan" in graphc.import_torch(exported(layers.eval(), (torch.randn(5, 2, 3),))).text
+    with pytest.raises(graphc.GraphError, match="dropout draws anew at each call"):
+        graphc.import_torch(exported(layers.train(), (torch.randn(5, 2, 3),)))
 
 
 def test_a_module_is_used_twice_and_a_weight_of_two_is_handed_to_both() -> None:

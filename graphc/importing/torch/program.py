@@ -13,12 +13,12 @@ from graphc.importing.imported import Imported, finished
 from graphc.importing.items import Value
 from graphc.importing.python.places import Places
 from graphc.importing.sheet import new_sheet
-from graphc.importing.torch import modules, operators, shapes, windows
+from graphc.importing.torch import modules, operators, recurrent, shapes, windows
 from graphc.importing.torch.reading import OPERATORS, Reading, operator_name
 from graphc.ir.session import Session
 from graphc.source import GraphError, Source, error
 
-FILLING = (modules, operators, shapes, windows)
+FILLING = (modules, operators, recurrent, shapes, windows)
 """What fills the table of operators when it is imported."""
 
 AXES = {4: "BCHW", 5: "BCDHW"}
