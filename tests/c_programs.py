@@ -1,13 +1,20 @@
-"""Random programs in C and in NumPy."""
+"""Random programs in C and in NumPy: `PYTHONPATH=tests python -m tests.c_programs --sanitize`."""
 
 from __future__ import annotations
 
+import argparse
+import os
+import subprocess
+import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from c_functions import compare
+from c_functions import compare, compiler
 
 from graphc.compile.stages import Compilation, Options, load
 from graphc.source import GraphError, Source
@@ -15,20 +22,16 @@ from tests.fuzz.calling import arguments
 from tests.fuzz.program import Program
 from tests.fuzz.writing.generate import generate
 
-
-def disagreements(seeds: Iterable[int]) -> list[str]:
-    """What C computes otherwise, or does not compile, of the programs of these seeds."""
-    found = []
-    for seed in seeds:
-        program = generate(seed)
-        for level in ("-O0", "-O2"):
-            said = _disagreement(program, level)
-            if said:
-                found.append(f"{seed} {level}: {said}")
-    return found
+SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+LEVELS = ("-O0", "-O2")
 
 
-def _disagreement(program: Program, level: str) -> str:
+def disagreement(seed: int, level: str, flags: Sequence[str] = ()) -> str:
+    """What C computes otherwise than NumPy of one program at one level; else nothing.
+
+    Where a program multiplies what its arguments are rounded by, results are held to as much more.
+    """
+    program = generate(seed)
     setting = program.setting
     clauses = tuple(map(str, program.clauses)) if setting.by_option else ()
     options = Options(
@@ -42,10 +45,12 @@ def _disagreement(program: Program, level: str) -> str:
         except GraphError:
             return ""  # what may be refused, is
         try:
-            tolerance = 1e-11 if setting.dtype == "float64" else 1e-3
-            compare(program.text, options, dims=program.sizes(), values=values, tolerance=tolerance)
-        except AssertionError as wrong:
-            return str(wrong)[:400]
+            compare(
+                program.text, options, dims=program.sizes(), values=values, flags=flags,
+                moved=rounded(values, setting.dtype),
+            )  # fmt: skip
+        except (AssertionError, GraphError) as wrong:
+            return f"{seed} {level}: {str(wrong)[:600]}"
     return ""
 
 
@@ -59,3 +64,66 @@ def _values(program: Program, options: Options) -> dict[str, Any]:
     if drawn.params:
         values["params"] = drawn.params
     return values | dict(drawn.dims)
+
+
+def rounded(values: dict[str, Any], dtype: str) -> list[dict[str, Any]]:
+    """The same arguments, a rounding away: three times, by chance."""
+    eps = float(np.finfo(dtype).eps)
+
+    def moved(x: Any, rng: np.random.Generator) -> Any:
+        if isinstance(x, dict):
+            return {key: moved(one, rng) for key, one in x.items()}
+        x = np.asarray(x)
+        if x.dtype.kind != "f":
+            return x
+        size = np.max(np.abs(x), initial=0.0)
+        near = x.astype(float) + eps * rng.choice([-1, 1], x.shape) * np.maximum(
+            np.abs(x), 0.1 * size
+        )
+        return near.astype(x.dtype)
+
+    return [
+        {
+            key: moved(x, np.random.default_rng([seed, place])) if not isinstance(x, int) else x
+            for place, (key, x) in enumerate(values.items())
+        }
+        for seed in range(3)
+    ]
+
+
+def watched() -> dict[str, str]:
+    """What a process of Python needs to call what is compiled so; nothing if that cannot be."""
+    found = subprocess.run(
+        [*compiler(), "-print-file-name=libasan.so"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    if not Path(found).is_absolute():
+        return {}
+    return {"LD_PRELOAD": found, "ASAN_OPTIONS": "detect_leaks=0"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0, help="of the first program")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--level", choices=LEVELS, action="append")
+    parser.add_argument("--sanitize", action="store_true", help="in C under its sanitizers")
+    given = parser.parse_args()
+    if given.sanitize and not os.environ.get("LD_PRELOAD"):
+        command = [sys.executable, "-m", "tests.c_programs", *sys.argv[1:]]
+        return subprocess.call(command, env={**os.environ, **watched()})
+    flags = SANITIZED if given.sanitize else ()
+    wrong = 0
+    for level in given.level or LEVELS:
+        look = partial(disagreement, level=level, flags=flags)
+        with ProcessPoolExecutor(given.processes) as pool:
+            for said in pool.map(look, range(given.seed, given.seed + given.count)):
+                wrong += bool(said)
+                if said:
+                    print(said, flush=True)
+    print(f"{wrong} disagree")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -40,8 +40,11 @@ OF_TRUTHS = {
 
 TESTS = frozenset({"isfinite", "isnan", "isinf"})
 
-OF_ORDER = frozenset({"polygamma", "bessel_j", "bessel_i", "bessel_ie", "bessel_k"})
-"""Functions of a float and of an integer."""
+OF_ORDER: Mapping[str, int] = {
+    "polygamma": 1, "bessel_j": 1, "bessel_i": 1, "bessel_ie": 1, "bessel_k": 1,
+    "gammainc_by_a": 2, "betainc_by": 3,
+}  # fmt: skip
+"""Functions of so many floats and then of integers."""
 
 LOCAL = frozenset({"full", "arange", "limit", "eye"})
 """Arrays made of nothing: an element costs less than to read it."""
@@ -237,7 +240,9 @@ def apply(name: str, operands: list[Expr], dtype: Kind) -> Expr:
         zero = Number(0.0, "float")
         return Apply("where", (operands[1], operands[0], zero), "float", "float")
     if name in OF_ORDER:
-        return Apply(name, (cast(operands[0], "float"), operands[1]), "float", "float")
+        floats = OF_ORDER[name]
+        given = (*(cast(one, "float") for one in operands[:floats]), *operands[floats:])
+        return Apply(name, given, "float", "float")
     if dtype == "int" and all(isinstance(one, Size) for one in operands):
         folded = _folded(name, [one.dim for one in operands if isinstance(one, Size)])
         if folded is not None:

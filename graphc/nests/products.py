@@ -178,24 +178,64 @@ def _whole_index(first: Index, rank: int, depth: int) -> tuple[Dim | None, ...]:
 # ---- factorisations, and order -------------------------------------------------------------------
 
 
+Sizes = Callable[[Node], tuple[Dim, ...]]
+
+
+def _square(node: Node) -> tuple[Dim, ...]:
+    return (node.args[0].shape[-1],)
+
+
+def _oblong(node: Node) -> tuple[Dim, ...]:
+    return node.args[0].shape[-2:]
+
+
+def _solved(node: Node) -> tuple[Dim, ...]:
+    """Return the size of the system, and of how many it is."""
+    columns = Dim.of(1) if node.args[1].rank == 1 else node.shape[-1]
+    return (node.args[0].shape[-1], columns)
+
+
+def _gaps(node: Node) -> tuple[Dim, ...]:
+    return (node.shape[-1], Dim.of(int(node.attrs["strict"])))
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of square matrices in C: what it returns, and how much it computes in."""
+    """A function of matrices in C: the sizes that it takes, how many axes its arguments and its
+    result have, in how much it computes, and whether it returns a status.
+
+    A result without axes is what it returns.
+    """
 
     name: str
-    scratch: Callable[[Dim], Dim] | None = None
+    scratch: Callable[..., Dim] | None = None
     of_status: bool = False
-    number: bool = False
+    sizes: Sizes = _square
+    takes: int = 2
+    gives: int = 2
 
 
 MATRICES: Mapping[str, Function] = {
     "linalg.cholesky": Function("gc_cholesky", None, of_status=True),
     "linalg.inv": Function("gc_inv", lambda n: n * n, of_status=True),
-    "linalg.solve": Function("gc_solve", lambda n: n * n, of_status=True),
-    "linalg.det": Function("gc_det", lambda n: n * n, number=True),
-    "logdet": Function("gc_logdet", lambda n: n * n, number=True),
+    "linalg.solve": Function("gc_solve", lambda n, m: n * n, of_status=True, sizes=_solved),
+    "linalg.det": Function("gc_det", lambda n: n * n, gives=0),
+    "logdet": Function("gc_logdet", lambda n: n * n, gives=0),
     "cofactors": Function("gc_cofactors", lambda n: n * n + 2 * n),
     "minors": Function("gc_minors", lambda n: 2 * n * n + 2 * n),
+    "linalg.eigvalsh": Function("gc_eigvalsh", lambda n: n * n, gives=1),
+    "eigenvectors": Function("gc_eigenvectors", lambda n: 2 * n * n + n),
+    "inverse_gaps": Function("gc_inverse_gaps", sizes=_gaps, takes=1),
+    "linalg.svdvals": Function(
+        "gc_svdvals", lambda m, n: 2 * m * n, of_status=True, sizes=_oblong, gives=1
+    ),
+    "singular_vectors": Function(
+        "gc_singular_vectors", lambda m, n: 2 * m * n + m, of_status=True, sizes=_oblong
+    ),
+    "pinv": Function("gc_pinv", lambda m, n: 2 * m * n + m, of_status=True, sizes=_oblong),
+    "orthonormal": Function("gc_orthonormal", lambda m, n: m * n + n, sizes=_oblong),
+    "expm": Function("gc_expm", lambda n: 7 * n * n, of_status=True),
+    "moved_expm": Function("gc_moved_expm", lambda n: 36 * n * n, of_status=True),
 }
 
 
@@ -204,34 +244,32 @@ def of_matrices(works: Works, value: Value, node: Node, comment: str) -> None:
     kernel = node.op.kernel
     assert isinstance(kernel, Call)
     function = MATRICES[kernel.name]
-    n = node.args[0].shape[-1]
+    sizes = function.sizes(node)
     vectors = kernel.name == "linalg.solve" and node.args[1].rank == 1
-    core = 0 if function.number else 1 if vectors else 2
+    core = 1 if vectors else function.gives
     batch = node.shape[: node.rank - core]
-    held = [put_in_memory(works, arg) for arg in node.args]
+    held = [put_in_memory(works, arg, "float") for arg in node.args]
     axes, at = axes_of(batch)
     writer = works.writer()
-    operands: list[Element | Size] = [Size(n)]
-    if kernel.name == "linalg.solve":
-        operands.append(Size(Dim.of(1) if vectors else node.shape[-1]))
+    operands: list[Element | Size] = [Size(one) for one in sizes]
     for arg, one in zip(node.args, held, strict=True):
-        own = min(arg.rank, 2) if not (vectors and arg is node.args[1]) else 1
+        own = 1 if vectors and arg is node.args[1] else function.takes
         place = stretched(at, arg.shape[: arg.rank - own])
         writer.touches.append(Access(one, (*place, *(None,) * own), writes=False))
         operands.append(Element(one, (*place, *(Dim.of(0),) * own)))
     to = Element(value, (*at, *(Dim.of(0),) * core))
     writer.touches.append(Access(value, (*at, *(None,) * core), writes=True))
-    if not function.number:
+    if core:
         operands.append(to)
     writes = [value]
     if function.scratch is not None:
-        scratch = Value(works.context.fresh("scratch"), "float", (function.scratch(n),))
+        scratch = Value(works.context.fresh("scratch"), "float", (function.scratch(*sizes),))
         writer.touches.append(Access(scratch, (None,), writes=True))
         operands.append(Element(scratch, (Dim.of(0),)))
         writes.append(scratch)
     call = Invoke(
         function.name, tuple(operands), tuple(writes), function.of_status,
-        to if function.number else None, comment,
+        None if core else to, comment,
     )  # fmt: skip
     works.finish(axes, writer, call)
 

@@ -105,8 +105,9 @@ STATUSES = (
     Status(4, "a matrix is not positive definite", "LinAlgError"),
     Status(5, "a matrix is singular", "LinAlgError"),
     Status(6, "no elements have no largest, and no smallest", "ValueError"),
+    Status(7, "a matrix that is not finite has no singular values", "LinAlgError"),
 )
-DIM, SIZE, INDEX, DEFINITE, SINGULAR, EMPTY = STATUSES
+DIM, SIZE, INDEX, DEFINITE, SINGULAR, EMPTY, FINITE = STATUSES
 FIRST_CONDITION = 16
 """The number of the first condition of the file: the others follow in its order."""
 

@@ -25,7 +25,11 @@ WIDER = {
 
 _ERRORS = {"ValueError": 0, "IndexError": 1, "LinAlgError": 2}
 _NUMPY_SAYS = {
-    "LinAlgError": {4: "Matrix is not positive definite", 5: "Singular matrix"},
+    "LinAlgError": {
+        4: "Matrix is not positive definite",
+        5: "Singular matrix",
+        7: "SVD did not converge",
+    },
     "ValueError": {6: "zero-size array to reduction operation which has no identity"},
 }
 

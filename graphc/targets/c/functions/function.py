@@ -43,9 +43,9 @@ class Written:
 
 
 def refusal(node: Node) -> GraphError:
-    """Return the error for an operation that has no form in C yet."""
+    """Return the error for an operation that has no form in C: such are high orders."""
     origin = node.origin
-    message = f"`{node.op.name}` has no form in C yet: the NumPy target has it"
+    message = f"`{node.op.name}` has no form in C of such an order: the NumPy target has it"
     return GraphError([error("E430", message, None if origin is None else origin.outermost)])
 
 

@@ -29,8 +29,9 @@ OWN = frozenset(
     {"exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "logaddexp", "sin", "cos",
      "erf", "erfc", "lgamma", "digamma", "polygamma", "ndtr", "log_ndtr", "hazard",
      "hazard_excess", "ndtri", "erfinv", "erfcinv", "bessel_j", "bessel_i", "bessel_ie",
-     "bessel_k", "maximum", "minimum", "clip", "sign", "heaviside", "remainder", "floor_divide",
-     "square"}
+     "bessel_k", "gammainc", "gammaincc", "gammainc_by_a", "gamma_density", "betainc",
+     "betainc_by", "beta_density", "maximum", "minimum", "clip", "sign",
+     "heaviside", "remainder", "floor_divide", "square"}
 )  # fmt: skip
 """Functions of floats that are written beside the text."""
 
@@ -218,8 +219,15 @@ FORMS = frozenset({*INFIX, *OWN, *LIBM, *TESTS, *SPECIAL})
 """The functions of numbers that there are in C."""
 
 
+HIGHEST = {"polygamma": 60, "gammainc_by_a": 12, "betainc_by": 12}
+"""Orders up to which the functions of the folder `runtime` have room."""
+
+
 def can_write(one: Apply) -> bool:
-    """True if there is a form in C of a function on operands of its dtype."""
+    """True if there is a form in C of a function on operands of its dtype, and of its order."""
+    if one.name in HIGHEST:
+        orders = [arg.dim.constant for arg in one.args if isinstance(arg, Size)]
+        return all(n is not None and n <= HIGHEST[one.name] for n in orders)
     if one.name in SPECIAL or one.name in INFIX:
         return True
     if one.of in ("int", "bool"):

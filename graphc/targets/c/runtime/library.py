@@ -7,21 +7,25 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from graphc.targets.c.contract import DEFINITE, SINGULAR
+from graphc.targets.c.contract import DEFINITE, FINITE, SINGULAR
 
 HEADERS = ("float.h", "math.h", "stddef.h", "stdint.h", "string.h")
 """What the functions include."""
 
 _FILES = (
-    "elementwise", "special", "normal", "bessel", "loops", "linear", "cofactors", "sorting",
+    "elementwise", "special", "normal", "bessel", "incomplete", "loops", "linear", "cofactors",
+    "decompositions", "sorting",
 )  # fmt: skip
 _OWN = re.compile(r"\bgc_\w+")
 _NUMBER, _LIBM = re.compile(r"\bR\((-?[0-9.e-]+)\)"), re.compile(r"\bM\((\w+)\)")
 _WORDS: Mapping[str, Mapping[str, str]] = {
-    "float64": {"real": "double", "LARGEST": "DBL_MAX"},
-    "float32": {"real": "float", "LARGEST": "FLT_MAX"},
+    "float64": {"real": "double", "LARGEST": "DBL_MAX", "ROUNDING": "DBL_EPSILON"},
+    "float32": {"real": "float", "LARGEST": "FLT_MAX", "ROUNDING": "FLT_EPSILON"},
 }
-_STATUSES = {"DEFINITE": str(DEFINITE.number), "SINGULAR": str(SINGULAR.number)}
+_STATUSES = {
+    "DEFINITE": str(DEFINITE.number), "SINGULAR": str(SINGULAR.number),
+    "FINITE": str(FINITE.number),
+}  # fmt: skip
 
 
 @cache
