@@ -19,9 +19,10 @@ from graphc.paths import bare
 PYTHON = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self"})
 
 READ = frozenset(
-    {"np", "npt", "sparse", "FLOAT", "PARAMETERS", "Outputs", "Cache", "forward", "backward",
-     "Array", "ArrayLike", "Any", "Iterable", "Mapping", "Trace", "DTYPE", "np_empty", "np_ndarray",
-     "BITS", "LARGEST", "EXPONENT", *(f"math_{name}" for name in dir(math))}
+    {"np", "npt", "jax", "jnp", "lax", "sparse", "FLOAT", "PARAMETERS", "Outputs", "Cache",
+     "forward", "backward", "Array", "ArrayLike", "Any", "Iterable", "Mapping", "Trace", "DTYPE",
+     "np_empty", "np_ndarray", "BITS", "LARGEST", "EXPONENT",
+     *(f"math_{name}" for name in dir(math))}
 )  # fmt: skip
 """What functions of a generated module read of what it defines and imports, by public names."""
 
@@ -32,7 +33,8 @@ RESERVED = PYTHON | READ | ARGUMENTS
 
 MODULE = READ | {
     "GRAPH", "CACHE", "LONG", "init", "check", "flatten", "unflatten", "Callable", "NamedTuple",
-    "Struct", "Operand", "trace", "annotations", "contextvars", "os", "threading", "time",
+    "Sequence", "Struct", "Operand", "trace", "annotations", "contextvars", "dataclass", "field",
+    "os", "threading", "time",
 }  # fmt: skip
 """What a generated module defines or imports: no derived function can be called so."""
 

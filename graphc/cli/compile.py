@@ -51,6 +51,7 @@ WITH_OTHERS = (".c", ".h")
     "graphc compile net.graph",
     "graphc compile -O0 net.graph -o -",
     "graphc compile --target c net.graph",
+    "graphc compile --target jax net.graph -o net_jax.py",
     'graphc compile net.graph --dim B=32 --derive "grad loss wrt params"',
 )
 @FILE
@@ -76,7 +77,7 @@ WITH_OTHERS = (".c", ".h")
     help="Of messages: text, or github: annotations for its workflows.",
 )
 def compile_(file: str, out: str, watch: bool, format: str, **given: Any) -> None:
-    """Compile FILE to a Python module that imports only NumPy, or to C."""
+    """Compile FILE to a Python module that imports only NumPy, to C, or to a module of JAX."""
     from graphc.compile.stages import Options
 
     options = Options(**given)

@@ -172,14 +172,14 @@ SPLIT = click.option(
     help="Add functions that compute the derived ones chunk by chunk of the rows of a dim.",
 )
 
-TARGETS_NAMED = ("numpy", "c")
+TARGETS_NAMED = ("numpy", "c", "jax")
 TARGET = click.option(
     "--target",
     metavar="TARGET",
     type=Words(*TARGETS_NAMED),
     default="numpy",
     show_default=True,
-    help="numpy: a Python module; c: a file of C99 and its header.",
+    help="numpy: a Python module; c: a file of C99 and its header; jax: a module of JAX.",
 )
 
 FORMAT = click.option(

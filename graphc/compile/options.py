@@ -17,7 +17,10 @@ from graphc.targets.target import Target
 
 TARGETS: dict[str, Target] = {NUMPY.name: NUMPY}
 """The targets at hand; another is loaded when it is asked for."""
-OTHERS = {"c": "graphc.targets.c.functions.target:C"}
+OTHERS = {
+    "c": "graphc.targets.c.functions.target:C",
+    "jax": "graphc.targets.jax.functions.target:JAX",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,21 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """The statements of a function in the words of a library whose arrays are never written into.
+
+    `results` are expressions by key; of one an item can be asked without parentheses. `library` is
+    the name of what makes arrays, `array` that of their type. Such a function has no argument
+    `out`, and nothing that it returns needs to be a copy.
+    """
+
+    lines: tuple[str, ...]
+    results: Mapping[ResultKey, str]
+    library: str
+    array: str
+
+
+@dataclass(frozen=True, slots=True)
 class Derived:
     """A function of the module: what it is of, by which nodes, apart along which axis, how.
 
@@ -60,7 +75,8 @@ class Derived:
     `destinations` are the variables that the program expects to hold the places of gradients by
     path: of a family a list; each an array of the argument `out`, or None. A statement that writes
     a gradient there is all that is needed, since what is found in its place stays. `optional` are
-    the dims that it takes by name and does not need.
+    the dims that it takes by name and does not need. Where its statements are `printed` already,
+    the program says what they are of.
     """
 
     program: Program
@@ -76,6 +92,7 @@ class Derived:
     numbers: Numbers | None = None
     called: str = ""
     elsewhere: Elsewhere | None = None
+    printed: Printed | None = None
     optional: tuple[str, ...] = ()
 
     @property

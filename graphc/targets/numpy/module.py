@@ -49,7 +49,7 @@ KINDS = ("Callable", "Iterable", "Mapping")
 
 def text(compiled: Compiled, known: Collection[str] = ()) -> str:
     """Write the module, with marks; these names are defined in what will be added to it."""
-    begin = _open_somewhere(compiled)
+    begin = open_somewhere(compiled)
     sections = [
         [forward(compiled)],
         [backward(compiled)] if compiled.backward.wrt else [],
@@ -74,7 +74,7 @@ def text(compiled: Compiled, known: Collection[str] = ()) -> str:
     return "\n\n\n".join([head, *functions, *(ready_made()[part] for part in parts)]) + "\n"
 
 
-def _open_somewhere(compiled: Compiled) -> Entry:
+def open_somewhere(compiled: Compiled) -> Entry:
     """Return how functions begin, with the dims that some of them do not need."""
     needless = {dim for one in compiled.derived for dim in one.optional}
     dims = tuple(dim for dim in compiled.begin.keywords if dim in needless)
@@ -86,29 +86,10 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
     model = compiled.model
     blocks, cache = "_blocks" in read, cache_of_floats(FLOAT_BYTES[model.dtype])
     numbers = definitions(programs(compiled))
-    about = [model.doc.strip() or f"The graph `{model.name}`.", ""]
-    about.append(
-        f"{MARK}{compiled.version} ({compiled.level.name}) from {model.name}.graph; do not edit."
-    )
-    if compiled.level.name != "-O0":
-        about.append("For reading there is `graphc compile -O0`: a plain statement a node.")
-    if compiled.options:
-        about.append(f"Options: {command_line(compiled.options)}")
-    about.append("")
-    for title, declared in (
-        ("Inputs", model.inputs),
-        ("Parameters", model.params),
-        ("Outputs", model.outputs),
-    ):
-        if declared:
-            about += [f"{title}:", *(f"    {_line(one)}" for one in declared), ""]
-    dims = [f"{d.name} = {d.fixed}" if d.fixed is not None else d.name for d in model.dims]
-    if dims:
-        about += [f"Dims: {', '.join(dims)}", ""]
     kinds = [kind for kind in KINDS if kind in read]
     imports, names = python_floats.head(compiled.derived, model.dtype)
     lines = [
-        docstring("\n".join(about).rstrip() + "\n", ""),
+        module_docstring(compiled),
         "",
         "from __future__ import annotations",
         "",
@@ -119,7 +100,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
         "",
         "import numpy as np",
         "import numpy.typing as npt",
-        *(["from scipy import sparse"] if _is_sparse(compiled) else []),
+        *(["from scipy import sparse"] if is_sparse(compiled) else []),
         "",
         f"FLOAT = np.{model.dtype}",
         *(
@@ -152,7 +133,33 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
     return "\n".join(lines)
 
 
-def _is_sparse(compiled: Compiled) -> bool:
+def module_docstring(compiled: Compiled) -> str:
+    """Write the docstring: of what the module is, from what, and the shapes."""
+    model = compiled.model
+    about = [model.doc.strip() or f"The graph `{model.name}`.", ""]
+    about.append(
+        f"{MARK}{compiled.version} ({compiled.level.name}) from {model.name}.graph; do not edit."
+    )
+    if compiled.level.name != "-O0":
+        about.append("For reading there is `graphc compile -O0`: a plain statement a node.")
+    if compiled.options:
+        about.append(f"Options: {command_line(compiled.options)}")
+    about.append("")
+    for title, declared in (
+        ("Inputs", model.inputs),
+        ("Parameters", model.params),
+        ("Outputs", model.outputs),
+    ):
+        if declared:
+            about += [f"{title}:", *(f"    {_line(one)}" for one in declared), ""]
+    dims = [f"{d.name} = {d.fixed}" if d.fixed is not None else d.name for d in model.dims]
+    if dims:
+        about += [f"Dims: {', '.join(dims)}", ""]
+    return docstring("\n".join(about).rstrip() + "\n", "")
+
+
+def is_sparse(compiled: Compiled) -> bool:
+    """True if a function returns a sparse matrix."""
     return any(one.kind.returns == "sparse" for one in compiled.derived)
 
 

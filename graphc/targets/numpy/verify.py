@@ -17,8 +17,13 @@ from graphc.plan.buffers.ufuncs import UFUNCS
 from graphc.records import dataclass
 
 IMPORTS = {
+    "dataclasses": {"dataclass", "field"},
+    "jax": {"jax", "lax"},
+    "jax.numpy": {"jnp"},
+    "jax.scipy": {"jax.scipy"},
+    "jax.experimental": {"sparse"},
     "__future__": {"annotations"},
-    "collections.abc": {"Callable", "Iterable", "Mapping"},
+    "collections.abc": {"Callable", "Iterable", "Mapping", "Sequence"},
     "struct": {"Struct"},
     "typing": {"Any", "NamedTuple"},
     "math": {f"math_{name}" for name in dir(math)},  # each under this name
@@ -58,14 +63,29 @@ NUMPY = frozenset(
      "zeros_like"}
 )  # fmt: skip
 """What of NumPy is written, beside its ufuncs: nothing that opens, compiles or evaluates."""
+JAX_NUMPY = (UFUNCS | NUMPY | {"broadcast_arrays", "triu_indices"}) - {"ndarray", "require"}
+LAX = frozenset(
+    {"associative_scan", "cond", "cumlogsumexp", "cummax", "cummin", "dynamic_slice",
+     "dynamic_update_slice", "fori_loop", "scan"}
+)  # fmt: skip
+JAX = frozenset(
+    {"Array", "eval_shape", "jvp", "scipy.linalg.expm", "tree_util.register_dataclass",
+     *(f"scipy.special.{name}" for name in
+       ("betainc", "digamma", "erf", "erfc", "erfinv", "gammainc", "gammaincc", "gammaln", "ndtr",
+        "ndtri"))}
+)  # fmt: skip
 OF_UFUNCS = frozenset({"accumulate", "at", "outer", "reduce"})
+LIBRARIES = {"np": NUMPY, "jnp": JAX_NUMPY, "lax": LAX, "jax": JAX}
+"""What is written of libraries, by the names that they are imported under."""
 METHODS = frozenset(
-    {"Thread", "add", "all", "any", "append", "argmax", "argmin", "argsort", "astype",
-     "bit_length", "clip", "copy", "copy_context", "cpu_count", "csr_array", "cumprod", "cumsum",
+    {"BCOO", "BCSR", "Thread", "add", "all", "any", "append", "argmax", "argmin", "argsort",
+     "astype", "bit_length", "clip", "copy", "copy_context", "cpu_count", "csr_array", "cumprod",
+     "cumsum",
      "dot", "encode", "extend", "fill", "get", "index", "isdigit", "item", "items", "join",
      "keys", "max", "mean", "min", "nonzero", "normal", "partition", "perf_counter", "pop", "prod",
-     "ravel", "repeat", "reshape", "round", "setdefault", "sort", "split", "squeeze", "start",
-     "sum", "swapaxes", "take", "toarray", "tolist", "transpose", "type", "uniform", "update",
+     "ravel", "repeat", "reshape", "round", "set", "setdefault", "sort", "split", "squeeze",
+     "start", "sum", "swapaxes", "take", "toarray", "tolist", "transpose", "type", "uniform",
+     "update",
      "values", "view"}
 )  # fmt: skip
 """What is called of arrays, of collections, and of the modules beside NumPy."""
@@ -169,8 +189,8 @@ def _examine(tree: ast.AST, defined: set[str], read: dict[str, int]) -> None:
         if fields is None:
             raise Refused(f"line {getattr(node, 'lineno', 0)}: {kind.__name__}")
         if isinstance(node, ast.Name):  # most nodes are
-            if node.id == "np":
-                raise Refused(f"line {node.lineno}: NumPy as a value")
+            if node.id in LIBRARIES:
+                raise Refused(f"line {node.lineno}: a library as a value: {node.id}")
             if isinstance(node.ctx, ast.Store):
                 defined.add(node.id)
             else:
@@ -180,7 +200,7 @@ def _examine(tree: ast.AST, defined: set[str], read: dict[str, int]) -> None:
             _CHECKS[kind](node)
         elif kind in _DEFINING and (name := getattr(node, _DEFINING[kind])):
             defined.add(name)
-        if isinstance(node, ast.Attribute) and _of_numpy(node):
+        if isinstance(node, ast.Attribute) and _of_library(node)[1]:
             continue
         for field in fields:
             value = getattr(node, field)
@@ -211,22 +231,24 @@ def refuse_unknown(parts: Iterable[Names]) -> None:
                 raise Refused(f"line {line}: unknown name {name}")
 
 
-def _of_numpy(node: ast.Attribute) -> str:
-    """`linalg.solve` for `np.linalg.solve`; "" for what is no attribute of `np`."""
+def _of_library(node: ast.Attribute) -> tuple[str, str]:
+    """`np`, `linalg.solve` for `np.linalg.solve`; "" and "" for what is no attribute of one."""
     names: list[str] = []
     of: ast.expr = node
     while isinstance(of, ast.Attribute):
         names.append(of.attr)
         of = of.value
-    return ".".join(reversed(names)) if isinstance(of, ast.Name) and of.id == "np" else ""
+    if isinstance(of, ast.Name) and of.id in LIBRARIES:
+        return of.id, ".".join(reversed(names))
+    return "", ""
 
 
 def _check_attribute(node: ast.Attribute) -> None:
-    name = _of_numpy(node)
+    library, name = _of_library(node)
     if name:
         ufunc, _, more = name.partition(".")
-        known = ufunc in UFUNCS and (not more or more in OF_UFUNCS)
-        refused = not known and name not in NUMPY
+        known = library == "np" and ufunc in UFUNCS and (not more or more in OF_UFUNCS)
+        refused = not known and name not in LIBRARIES[library]
     else:
         of = node.value.id if isinstance(node.value, ast.Name) else ""
         refused = node.attr.startswith("_") or node.attr in UNREAD.get(of, ())
@@ -238,7 +260,7 @@ def _check_call(node: ast.Call) -> None:
     """Functions are called by name, and of attributes those that graphc writes."""
     called = node.func
     if isinstance(called, ast.Attribute):
-        if not _of_numpy(called) and called.attr not in METHODS:
+        if not _of_library(called)[1] and called.attr not in METHODS:
             raise Refused(f"line {node.lineno}: call of {called.attr}")
     elif not isinstance(called, ast.Name):
         raise Refused(f"line {node.lineno}: call of what has no name")

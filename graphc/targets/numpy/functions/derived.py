@@ -71,6 +71,8 @@ def steps(compiled: Compiled, one: Derived, others: Iterable[Derived] = ()) -> l
     """List the statements of a function, or of one branch of it beside others."""
     if one.elsewhere is not None:
         return []
+    if one.printed is not None:
+        return [*one.printed.lines]
     if one.numbers is not None:
         return [*body(one.program), *python_floats.pack_lines(compiled, one)]
     programs = [other.program for other in others]
@@ -79,9 +81,10 @@ def steps(compiled: Compiled, one: Derived, others: Iterable[Derived] = ()) -> l
 
 def results_of(one: Derived, taken: Iterable[Node] = ()) -> dict[ResultKey, Returned]:
     """Write the results of a function as it returns them."""
-    if one.elsewhere is None:
+    other = one.elsewhere or one.printed
+    if other is None:
         return returned(one.program, taken)
-    names = one.elsewhere.results.items()
+    names = other.results.items()
     return {key: Returned(name, name, copied=False) for key, name in names}
 
 
@@ -90,6 +93,8 @@ def gradients(
 ) -> list[str]:
     """Write the return statement of gradients by path, in their places in `out`."""
     rows = by_path(compiled, one, "gradient", taken)
+    if one.printed is not None:
+        return [f"return {before}{{", *rows, "}"]
     if one.numbers is None and one.elsewhere is None:
         return [f"return {before}_into(out, {{", *rows, "})"]
     returned = "_gradients if out is None else _into(out, _gradients)"
@@ -106,7 +111,7 @@ def by_path(
     def render(d: Declared, subscript: str = "") -> str:
         return written[ResultKey(kind, by=d.name)].part(subscript)
 
-    if not compiled.level.planned:  # each path stands there as it is
+    if not compiled.level.planned or one.printed:  # each path stands there as it is
         return dict_rows(declared, lambda d, _: render(d, at(d)))
     return zip_rows(declared, compiled.model.params, render)
 
@@ -123,7 +128,8 @@ def derived_function(
 ) -> str:
     """Write a derived function of these lines; of readable ones it is told what the names say."""
     letters = "" if compiled.level.planned else _letters(one)
-    told = f"{about.rstrip()}\n{letters}" if letters else about
+    apart = "\n" if "\n" in about.rstrip() else "\n\n"
+    told = f"{about.rstrip()}{apart}{letters}" if letters else about
     wrt = declared_wrt(compiled, one) if one.kind.order else []
     return function(head, with_shapes(told, compiled, one.outputs, wrt), lines)
 
@@ -174,7 +180,7 @@ def value_function(compiled: Compiled, one: Derived) -> str:
 
 def typed_return(one: Derived, kind: str, value: str, *, array: bool) -> list[str]:
     """List the lines that return one value, with a type that type checkers see."""
-    if one.numbers is None and array:
+    if one.numbers is None and one.printed is None and array:
         name = f"_{one.mode or 'result'}"
         return [f"{name}: {kind} = {value}", f"return {name}"]
     return [f"return {value}"]
@@ -195,8 +201,8 @@ def gradient_function(compiled: Compiled, one: Derived) -> str:
     return derived_function(
         compiled,
         one,
-        f"def {one.name}({compiled.begin_of(one).signature_with(out.ARGUMENT)}) -> {kind}:",
-        f"{about}\n\n{out.ABOUT}",
+        f"def {one.name}({compiled.begin_of(one).signature_with(*out.arguments(one))}) -> {kind}:",
+        f"{about}\n\n{out.about(one)}",
         whole_body(compiled, one, lines, _places(compiled, one)),
     )
 
@@ -224,14 +230,14 @@ def vjp_function(compiled: Compiled, one: Derived) -> str:
     given = take_cotangents(one, compiled.model.outputs)
     lines = [*steps(compiled, one), *gradients(compiled, one, f"{values}, ")]
     signature = compiled.begin_of(one).signature_with(
-        "cotangents: Mapping[str, ArrayLike]", out.ARGUMENT
+        "cotangents: Mapping[str, ArrayLike]", *out.arguments(one)
     )
     return derived_function(
         compiled,
         one,
         f"def {one.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
         f"The values of {named(one)}, and their cotangents pulled back, by path.\n\n"
-        f"A cotangent is given by the name of its output; what is left out is 0.\n{out.ABOUT}",
+        f"A cotangent is given by the name of its output; what is left out is 0.\n{out.about(one)}",
         whole_body(compiled, one, lines, [*given, *_places(compiled, one)]),
     )
 
@@ -288,7 +294,8 @@ def return_values(compiled: Compiled, one: Derived) -> tuple[str, str]:
     written = results_of(one)
     if not has_record(one):
         (name,) = one.outputs
-        return annotation(one.program.results[value_of(name)].type), written[value_of(name)].part()
+        kind = annotation(one.program.results[value_of(name)].type)
+        return one.printed.array if one.printed else kind, written[value_of(name)].part()
     begin = compiled.begin
     kind = begin.records[one.program.name] if needs_record(compiled, one) else "Outputs"
     fields = ", ".join(

@@ -49,7 +49,8 @@ def take_tangents(one: Derived, wrt: Sequence[Declared]) -> list[str]:
     for d in wrt:
         taken = _take("tangent", f"tangents.get({path(d)})", d)
         if d.family is not None:
-            taken = f"np.stack([{taken} {over(d)}])"
+            library = one.printed.library if one.printed else "np"
+            taken = f"{library}.stack([{taken} {over(d)}])"
         lines.append(_assign(read.get(d.name), taken))
     return lines
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from graphc.elaborate.names.model import Condition, Declared
 from graphc.ir.dims import Dim
@@ -25,7 +25,27 @@ def enter(begin: Entry, conditions: Sequence[Condition], dtype: str) -> str:
     What is right already passes one line of comparisons, since that line is most of what a call of
     a small graph costs; `_array` converts the rest, or says what is wrong.
     """
+    values = ", ".join(begin.values) + ("," if len(begin.values) == 1 else "")
+    return function(
+        f"def _enter({entering(begin)}) -> tuple[Any, ...]:",
+        f"Check the arguments, bring them to {dtype} in C order, and bind the dims.",
+        [*enter_lines(begin, conditions, _checked), f"return {values or '()'}"],
+    )
+
+
+def entering(begin: Entry) -> str:
+    """Write the parameters of the function."""
     more = ["_open: tuple[str, ...] = ()"] if begin.optional else []
+    return begin.signature_with(*more)
+
+
+Check = Callable[[Declared, str, str, str, str], list[str]]
+"""Writes the lines that leave an array as it is, convert it, or refuse it: what it is, its name
+and its place, its shape or "" where that is not known yet, and the call that converts it."""
+
+
+def enter_lines(begin: Entry, conditions: Sequence[Condition], checked: Check) -> list[str]:
+    """List the lines that check the arguments and bind the dims."""
     lines: list[str] = []
     if begin.params:
         lines += _by_path(begin)
@@ -35,15 +55,10 @@ def enter(begin: Entry, conditions: Sequence[Condition], dtype: str) -> str:
             f"    if type({dim}) is not int or {dim} < 0:",
             f"        {dim} = _whole({dim}, {dim!r}{needed})",
         ]
-    lines += _arrays(begin)
+    lines += _arrays(begin, checked)
     for condition in conditions:
         lines += _condition(condition, begin.optional)
-    values = ", ".join(begin.values) + ("," if len(begin.values) == 1 else "")
-    return function(
-        f"def _enter({begin.signature_with(*more)}) -> tuple[Any, ...]:",
-        f"Check the arguments, bring them to {dtype} in C order, and bind the dims.",
-        [*(line[4:] for line in lines), f"return {values or '()'}"],
-    )
+    return [line[4:] for line in lines]
 
 
 def _by_path(begin: Entry) -> list[str]:
@@ -71,7 +86,7 @@ def _by_path(begin: Entry) -> list[str]:
     ]
 
 
-def _arrays(begin: Entry) -> list[str]:
+def _arrays(begin: Entry, checked: Check) -> list[str]:
     """Write each argument once the dims of its shape are known."""
     lines: list[str] = []
     known = set(begin.keywords)
@@ -82,7 +97,7 @@ def _arrays(begin: Entry) -> list[str]:
     for declared in (*begin.inputs, *begin.params):
         taken.add(declared.name)
         whole = _dims(declared.shape) <= known
-        lines += _check_lines(begin, declared, bound, whole)
+        lines += _check_lines(begin, declared, bound, whole, checked)
         if whole:
             continue
         waiting.append(declared)
@@ -102,9 +117,9 @@ def _dims(shape: Shape) -> set[str]:
 
 
 def _check_lines(
-    begin: Entry, declared: Declared, bound: Mapping[str, str], whole: bool
+    begin: Entry, declared: Declared, bound: Mapping[str, str], whole: bool, checked: Check
 ) -> list[str]:
-    """List the lines that leave an array as it is, convert it, or refuse it."""
+    """List the lines that check an array, or each member of a family."""
     variable, dtype = begin.variables[declared.name], DTYPES[declared.type.dtype]
     one = MEMBER if declared.family else variable
     rank, shape = declared.type.rank, _tuple(declared.shape)
@@ -112,25 +127,30 @@ def _check_lines(
     given = [one, _name_argument(declared), repr(expected), dtype, shape if whole else str(rank)]
     if whole and _dims(declared.shape):
         given.append(_why(declared, bound))
+    place = f"{variable}[{INDEX}]" if declared.family else variable
     call = f"_array({', '.join(given)})"
+    lines = checked(declared, one, place, shape if whole else "", call)
+    if declared.family is None:
+        return [f"    {line}" for line in lines]
+    over = f"    for {INDEX}, {one} in enumerate({variable}):"
+    return [over, *(f"        {line}" for line in lines)]
+
+
+def _checked(declared: Declared, one: str, place: str, shape: str, call: str) -> list[str]:
+    """List the lines that leave an array as it is where it is right already."""
+    rank = declared.type.rank
     if not rank:
         scalar = SCALARS[declared.type.dtype]
         test = f"type({one}) is not {scalar}"
         if declared.type.dtype == "float":
             call = f"{scalar}({one}) if type({one}) is float else {call}"
     else:
-        fits = f"{one}.shape != {shape}" if whole else f"{one}.ndim != {rank}"
+        fits = f"{one}.shape != {shape}" if shape else f"{one}.ndim != {rank}"
         test = (
-            f"type({one}) is not np.ndarray or {one}.dtype != {dtype}"
+            f"type({one}) is not np.ndarray or {one}.dtype != {DTYPES[declared.type.dtype]}"
             f" or {fits} or not {one}.flags.carray"
         )
-    if declared.family is None:
-        return [f"    if {test}:", f"        {variable} = {call}"]
-    return [
-        f"    for {INDEX}, {one} in enumerate({variable}):",
-        f"        if {test}:",
-        f"            {variable}[{INDEX}] = {call}",
-    ]
+    return [f"if {test}:", f"    {place} = {call}"]
 
 
 def _bind(begin: Entry, binding: Binding) -> str:

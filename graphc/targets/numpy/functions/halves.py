@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from graphc.ir.graph import SOURCES, Node
 from graphc.ops.storage import owners_of_all
 from graphc.plan.module import Compiled
@@ -15,7 +17,7 @@ from graphc.targets.numpy.functions.derived import (
 )
 from graphc.targets.numpy.functions.directions import check_cotangents
 from graphc.targets.numpy.functions.record import cache_fields, cache_variables, with_shapes
-from graphc.targets.numpy.printing.text import function, unpacking, write_list
+from graphc.targets.numpy.printing.text import function, names_in, unpacking, write_list
 
 
 def forward(compiled: Compiled) -> str:
@@ -31,16 +33,15 @@ def forward(compiled: Compiled) -> str:
         )
     kept = cache_fields(compiled)
     variables = cache_variables(compiled)
-    values = [_cache_value(v, node, compiled) for v, node in variables.items()]
+    values = [v if one.printed else _cache_value(v, n, compiled) for v, n in variables.items()]
     values = values if one.elsewhere is None else [*one.elsewhere.cached]
     held = [f"{kept[v]}={value}" for v, value in zip(variables, values, strict=True)]
     held += [f"{kept[dim]}={dim}" for dim in compiled.begin.dims]
     return function(
         f"def forward({compiled.begin.signature}) -> tuple[Outputs, Cache]:",
         with_shapes(
-            "The outputs of the graph, and what `backward` reads of it.\n\n"
-            "The cache holds copies of the inputs and parameters that it needs: writing into\n"
-            "yours between `forward` and `backward` does not change the gradient.",
+            "The outputs of the graph, and what `backward` reads of it."
+            + ("" if one.printed else _COPIES),
             compiled,
             one.outputs,
         ),
@@ -56,6 +57,12 @@ def forward(compiled: Compiled) -> str:
     )
 
 
+_COPIES = (
+    "\n\nThe cache holds copies of the inputs and parameters that it needs: writing into\n"
+    "yours between `forward` and `backward` does not change the gradient."
+)
+
+
 def _cache_value(variable: str, node: Node, compiled: Compiled) -> str:
     """Write a cached value; inputs and parameters are copied, also where a loop hands them on."""
     if not any(owner.op in SOURCES for owner in owners_of_all([node])):
@@ -63,6 +70,12 @@ def _cache_value(variable: str, node: Node, compiled: Compiled) -> str:
     if any(d.family and d.node is node for d in compiled.model.params):
         return f"[_one.copy() for _one in {variable}]"
     return f"{variable}.copy()"
+
+
+def _from_fields(fields: Mapping[str, str], rest: Sequence[str]) -> list[str]:
+    """List the lines that take what the rest reads out of the cache, a field after the other."""
+    read = names_in(rest)
+    return [f"{name} = cache.{field}" for name, field in fields.items() if name in read]
 
 
 _HOW = {
@@ -110,6 +123,8 @@ def backward(compiled: Compiled) -> str:
     if one.elsewhere is not None:
         lines.append(f"_found = {one.elsewhere.checked}")
         lines += [*unpacking(one.elsewhere.names, "_found", rest), *rest]
+    elif one.printed is not None:
+        lines += [*_from_fields({name: kept[name] for name in held}, rest), *rest]
     else:
         lines += [*(unpacking(held, "cache", rest) if held else []), *rest]
     about = (
@@ -121,10 +136,11 @@ def backward(compiled: Compiled) -> str:
             else "what is left out is 0.\n"
         )
         + _HOW[compiled.level.name]
-        + f"\n{out.ABOUT}"
+        + f"\n{out.about(one)}"
     )
     return function(
-        f"def backward(cache: Cache, *, {', '.join([*keywords, out.ARGUMENT])}) -> dict[str, Any]:",
+        f"def backward(cache: Cache, *, {', '.join([*keywords, *out.arguments(one)])})"
+        " -> dict[str, Any]:",
         with_shapes(about, compiled, one.outputs, wrt, ["cache"]),
         lines,
     )

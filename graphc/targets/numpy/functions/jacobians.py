@@ -38,8 +38,9 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
         compiled,
         one,
         f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
-        f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
-        whole_body(compiled, one, _by_mode(compiled, one, lines)),
+        f"{about}\n\nA block has the shape of the output, then that of the path.\n"
+        f"{told_mode(one)}\n",
+        whole_body(compiled, one, by_mode(compiled, one, lines)),
     )
 
 
@@ -52,7 +53,7 @@ def jacobian_blocks(compiled: Compiled, one: Derived, before: str) -> list[str]:
     return [*written, "}"]
 
 
-def _by_mode(compiled: Compiled, one: Derived, returning: Returning) -> list[str]:
+def by_mode(compiled: Compiled, one: Derived, returning: Returning) -> list[str]:
     """List the lines of the mode that takes the least work at the dims, where they decide."""
 
     def lines(each: Derived) -> list[str]:
@@ -76,7 +77,7 @@ def _modes(one: Derived) -> str:
     return ", ".join(sorted(each.mode for each in (one, *one.others)))
 
 
-def _how(one: Derived) -> str:
+def told_mode(one: Derived) -> str:
     """Tell the reader the mode."""
     if one.others:
         return f"Of the modes {_modes(one)} the dims choose."
@@ -120,8 +121,8 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
         one,
         f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
-        f"in this order, elements row by row.\n{_how(one)}\n",
-        whole_body(compiled, one, _by_mode(compiled, one, lines)),
+        f"in this order, elements row by row.\n{told_mode(one)}\n",
+        whole_body(compiled, one, by_mode(compiled, one, lines)),
     )
 
 
@@ -132,8 +133,8 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
     declared = declared_wrt(compiled, one)
     paths = ", ".join(d.name for d in declared)
     sizes = {d.name: d.node.shape for d in compiled.model.outputs}
-    rows = _sum([product(sizes[name]) for name in one.outputs])
-    columns = _sum([d.node.type.size for d in declared])
+    rows = add_sizes([product(sizes[name]) for name in one.outputs])
+    columns = add_sizes([d.node.type.size for d in declared])
 
     def lines(each: Derived, before: str) -> list[str]:
         written = results_of(each)
@@ -149,8 +150,8 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
         one,
         f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
-        f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
-        whole_body(compiled, one, _by_mode(compiled, one, lines)),
+        f"{paths},\nin this order, elements row by row.\n{told_mode(one)}\n",
+        whole_body(compiled, one, by_mode(compiled, one, lines)),
     )
 
 
@@ -160,7 +161,7 @@ def sparse_hessian_function(compiled: Compiled, one: Derived) -> str:
     kind, _, about = with_value(compiled, one, "sparse.csr_array", about)
     declared = declared_wrt(compiled, one)
     paths = ", ".join(d.name for d in declared)
-    size = _sum([d.node.type.size for d in declared])
+    size = add_sizes([d.node.type.size for d in declared])
 
     def lines(each: Derived, before: str) -> list[str]:
         written = results_of(each)
@@ -174,12 +175,13 @@ def sparse_hessian_function(compiled: Compiled, one: Derived) -> str:
         one,
         f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"{about}\n\nIt has a row and a column for each element of {paths},\n"
-        f"in this order, elements row by row.\n{_how(one)}\n",
-        whole_body(compiled, one, _by_mode(compiled, one, lines)),
+        f"in this order, elements row by row.\n{told_mode(one)}\n",
+        whole_body(compiled, one, by_mode(compiled, one, lines)),
     )
 
 
-def _sum(sizes: list[Dim]) -> Dim:
+def add_sizes(sizes: list[Dim]) -> Dim:
+    """Return how many elements there are together."""
     return sum(sizes, Dim.of(0))
 
 
@@ -196,8 +198,8 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
         one,
         f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
-        f"{_how(one)}\n",
-        whole_body(compiled, one, _by_mode(compiled, one, lines)),
+        f"{told_mode(one)}\n",
+        whole_body(compiled, one, by_mode(compiled, one, lines)),
     )
 
 

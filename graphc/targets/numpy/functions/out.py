@@ -11,12 +11,22 @@ from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.printing.families import count, dict_rows, slices
 from graphc.targets.numpy.printing.text import WIDTH, width
 
-ARGUMENT = "out: Mapping[str, Array] | None = None"
-ABOUT = (
+_ARGUMENT = "out: Mapping[str, Array] | None = None"
+_ABOUT = (
     "Where `out` has an array for a path, the gradient is written into it, and it is what is\n"
     "returned; the others are new.\n"
 )
 PLACES = "_places"
+
+
+def arguments(one: Derived) -> list[str]:
+    """List the argument, where there is one: where arrays can be written into."""
+    return [] if one.printed else [_ARGUMENT]
+
+
+def about(one: Derived) -> str:
+    """Tell what it is for."""
+    return "" if one.printed else _ABOUT
 
 
 def check_out(
@@ -31,6 +41,8 @@ def check_out(
     `declared` is what the function differentiates by, `read` the source of all that it reads,
     `known` the source of a dim.
     """
+    if one.printed:
+        return []
     rows = _shapes(compiled, one, declared, known)
     if not one.destinations or one.numbers is not None:
         inside = _call("_destinations(out, ", rows, f", {read})")

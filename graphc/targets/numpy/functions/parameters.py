@@ -13,8 +13,11 @@ from graphc.targets.numpy.printing.families import dict_rows, show_path
 from graphc.targets.numpy.printing.text import function
 
 
-def init(compiled: Compiled) -> str:
-    """`init` and the shapes that it and `unflatten` share."""
+def init(compiled: Compiled, library: str = "np", before: Sequence[str] = ()) -> str:
+    """Write `init`, whose arrays are of this library, and the shapes that it and `unflatten` share.
+
+    `before` are lines that come first.
+    """
     keywords = ", ".join(["*", *(f"{dim}: int" for dim in _dims(compiled))])
     keywords = keywords if keywords != "*" else ""
     params = compiled.model.params
@@ -27,7 +30,13 @@ def init(compiled: Compiled) -> str:
                     "Parameters by path, drawn as the graph says; each from a stream of its own.",
                     f"{', '.join(['seed', *_dims(compiled)])} -> {_paths(params)}",
                 ),
-                [*whole, "return {", *dict_rows(params, _initial), "}"],
+                [
+                    *before,
+                    *whole,
+                    "return {",
+                    *dict_rows(params, lambda one, path: _initial(one, path, library)),
+                    "}",
+                ],
             ),
             function(
                 f"def _shapes({keywords}) -> dict[str, tuple[int, ...]]:",
@@ -69,20 +78,20 @@ def _shape(declared: Declared, symbolic: Callable[[str], str] = str) -> str:
     return f"({inside}{',' if len(declared.shape) == 1 else ''})"
 
 
-def _initial(declared: Declared, path: str) -> str:
+def _initial(declared: Declared, path: str, library: str) -> str:
     initialiser = declared.initialiser or Initialiser("zeros")
     shape = _shape(declared)
     simple = {"zeros": "0", "ones": "1"}
     if initialiser.kind in simple or initialiser.kind == "constant":
         number = simple.get(initialiser.kind) or repr(initialiser.numbers[0])
-        return f"np.full({shape}, {number}, FLOAT)" if declared.shape else f"FLOAT({number})"
+        return f"{library}.full({shape}, {number}, FLOAT)" if declared.shape else f"FLOAT({number})"
     stream = f"_stream(seed, {path})"
     if initialiser.kind in ("normal", "uniform"):
         one, other = initialiser.numbers
         drawn = f"{stream}.{initialiser.kind}({one!r}, {other!r}, {shape})"
     else:
         drawn = f"_{initialiser.kind}({stream}, {shape})"
-    return f"np.asarray({drawn}, FLOAT)[()]"
+    return f"{library}.asarray({drawn}, FLOAT){'[()]' if library == 'np' else ''}"
 
 
 def flatten(compiled: Compiled) -> str:

@@ -70,7 +70,8 @@ def _derived(one: Derived, compiled: Compiled) -> dict[str, Any]:
 
 def _plans(compiled: Compiled) -> bool:
     """True if the module's own statements compute in memory that is planned."""
-    return compiled.level.planned and compiled.forward.elsewhere is None
+    one = compiled.forward
+    return compiled.level.planned and one.elsewhere is None and one.printed is None
 
 
 def _digest(sources: Iterable[Source]) -> str:

@@ -24,7 +24,9 @@ from graphc.targets.numpy.functions.jacobians import (
 )
 from graphc.targets.numpy.functions.python_floats import by_arrays
 
-WRITERS: Mapping[Kind, Callable[[Compiled, Derived], str]] = {
+Writer = Callable[[Compiled, Derived], str]
+
+WRITERS: Mapping[Kind, Writer] = {
     kinds.VALUE: value_function,
     kinds.GRAD: gradient_function,
     kinds.JACOBIAN: jacobian_function,
@@ -39,9 +41,11 @@ WRITERS: Mapping[Kind, Callable[[Compiled, Derived], str]] = {
 }
 
 
-def write_derived(compiled: Compiled, one: Derived) -> str:
+def write_derived(
+    compiled: Compiled, one: Derived, writers: Mapping[Kind, Writer] = WRITERS
+) -> str:
     """Write one derived function; one of numbers with its form for arrays, its fallback."""
-    write = WRITERS[one.kind.base]
+    write = writers[one.kind.base]
     if one.numbers is None:
         return write(compiled, one)
     called = by_arrays(one.program.name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Adjoint, Node
+from graphc.ir.graph import Node
 from graphc.ir.loop import RESULT, all_steps, limit, loop_of
 from graphc.ir.results import ResultKey
-from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate, negative
+from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.assemble import assemble, is_complete
 from graphc.ops.shape.shaping import full_array
 from graphc.ops.storage import Owners, owners, results_to_copy
@@ -16,22 +17,17 @@ from graphc.plan.buffers.report import block_width, left
 from graphc.plan.program import BlockStep, LoopStep, Program, Step, Storage
 from graphc.records import dataclass
 from graphc.source import Origin
-from graphc.targets.comments import place, term, terms
+from graphc.targets.comments import place
 from graphc.targets.marks import mark, of_statement
-from graphc.targets.numpy.printing.expression import (
-    NO_NUMBERS,
-    computed,
-    expression,
-    operand,
-    typed_argument,
-)
+from graphc.targets.numpy.printing.adjoints import adjoint
+from graphc.targets.numpy.printing.expression import NO_NUMBERS, computed, expression, operand
 from graphc.targets.numpy.printing.literals import literals_of
 from graphc.targets.numpy.printing.outside import Told, first_reads, told
 from graphc.targets.numpy.printing.places import name_storage
 from graphc.targets.numpy.printing.scratch import new_array, within_scratch
 from graphc.targets.numpy.printing.segments import about
 from graphc.targets.numpy.printing.text import WIDTH, beside, function, names_in, width, write_list
-from graphc.targets.numpy.printing.written import ATOM, DTYPES, FLOAT, SUM, show
+from graphc.targets.numpy.printing.written import ATOM, DTYPES, show
 
 
 def body(
@@ -48,6 +44,7 @@ def body(
     `reads` the statements of the whole that are the first to take by an input of indices.
     """
     reads = first_reads(program) if reads is None else reads
+    reads_as = partial(operand, variables=program.variables)
     lines: list[str] = []
     heading: Origin | None = None  # the statement of the graph that is quoted above
     shared = {name for one in (program, *others) for name in _in_blocks(one)}
@@ -63,7 +60,8 @@ def body(
             continue
         numbers = literals_of(step) if in_loop or in_block else NO_NUMBERS
         if step.adjoints:
-            written = _adjoint(step, program, numbers)
+            computes = partial(computed, variables=program.variables, numbers=numbers)
+            written = adjoint(step, program, computes, reads_as)
         else:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
@@ -290,59 +288,6 @@ def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str])
     if grows and initial.rank and (not own or initial.op.view_of is not None):
         return [f"{name} = {operand(initial, variables).within(ATOM)}.copy()"]
     return [f"{name} = {start}"] if name != start else []
-
-
-def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[str]:
-    """Write the statement of an adjoint; a line for each term where a node has several children."""
-    first, *others = step.adjoints
-    summed = step.node.op is accumulate and len(first.terms) == len(step.node.args)
-    if summed and not step.way:
-        lines = _sum_over_children(step, first, program)
-    else:
-        written = computed(step, program.variables, numbers)
-        source = first.terms[0].child or first.of
-        said = f"{terms(first, program)}{_shaped(step)}"
-        lines = beside(written, said, mark(source))
-    more: dict[str, None] = {}
-    for other in others:
-        label = program.labels[other.of]
-        through = any(t.child is None or program.labels[t.child] != label for t in other.terms)
-        if f"d_{label}" != step.target:
-            said = f": {terms(other, program)}" if through else ""
-            more[f"# d_{label} = {step.target}{said}"] = None
-    lines += more
-    return lines
-
-
-def _shaped(step: Step) -> str:
-    """Write the shape of an array behind what is said of it."""
-    return f": [{', '.join(map(str, step.node.shape))}]" if step.node.rank else ""
-
-
-def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[str]:
-    labels = program.labels
-    children = list(dict.fromkeys(labels[t.child] for t in adjoint.terms if t.child is not None))
-    shown = children if len(children) <= 5 else [*children[:4], f"{len(children) - 4} others"]
-    used = ", ".join(shown) + (" and is an output" if adjoint.terms[0].child is None else "")
-    lines = [
-        f"# {labels[adjoint.of]} goes into {used}: "
-        f"its adjoint is the sum of what comes back{_shaped(step)}"
-    ]
-    parts = list(zip(step.node.args, adjoint.terms, strict=True))
-    typed = typed_argument(step.node)
-    for start in range(0, len(parts), LONGEST_SUM):
-        lines.append(f"{step.target} {'+=' if start else '='} (")
-        for number, (arg, part) in enumerate(parts[start : start + LONGEST_SUM]):
-            subtracted = bool(number) and arg.op is negative and arg not in program.variables
-            text = expression(arg, program.variables)
-            if subtracted:
-                text = operand(arg.args[0], program.variables).within(SUM + 1)
-            text = f"{FLOAT}({text})" if start + number == typed else text
-            sign = "- " if subtracted else "+ " if number else ""
-            said = term(part, adjoint.of, program)
-            lines.append(f"    {sign}{text}  # {said}{mark(part.child or adjoint.of)}")
-        lines.append(")")
-    return lines
 
 
 @dataclass(frozen=True, slots=True)

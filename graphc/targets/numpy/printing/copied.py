@@ -12,7 +12,7 @@ _DEFINITION = re.compile(r"^(?:@.*\n)*(?:def|class) (\w+).*(?:\n(?:[ )].*)?)*", 
 
 
 @cache
-def definitions_of(file: str) -> dict[str, str]:
+def definitions_of(file: str, target: str = "numpy") -> dict[str, str]:
     """Return the functions and classes of a file of `runtime` by name, in their own order."""
-    text = (PACKAGE / f"targets/numpy/runtime/{file}.py").read_text(encoding="utf-8")
+    text = (PACKAGE / f"targets/{target}/runtime/{file}.py").read_text(encoding="utf-8")
     return {found[1]: found[0].rstrip() for found in _DEFINITION.finditer(text)}

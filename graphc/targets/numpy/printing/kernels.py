@@ -39,7 +39,6 @@ from graphc.targets.numpy.printing.written import (
     literal,
     number,
 )
-from graphc.targets.numpy.runtime.lacking import HELPERS
 
 # ---- elementwise ---------------------------------------------------------------------------------
 
@@ -134,7 +133,7 @@ def _of_arrays(name: str, operands: Args, node: Node, words: Words) -> Written:
         return Written(f"np.multiply({x.within(ATOM)}.view(BITS), {mask.text}).view({dtype})")
     if name == "maximum" and node.static:
         return _called("max", operands)
-    return _called(function(name), operands)
+    return _called(words.function(name), operands)
 
 
 def _of_numbers(name: str, operands: Args) -> Written:
@@ -169,11 +168,6 @@ def _called(name: str, operands: Args) -> Written:
     return Written(f"{name}({', '.join(one.text for one in operands)})")
 
 
-def function(name: str) -> str:
-    """Name a function in a module: one of NumPy, or of the module itself."""
-    return HELPERS[name].__name__ if name in HELPERS else f"np.{name}"
-
-
 # ---- the other kernels ---------------------------------------------------------------------------
 
 
@@ -193,7 +187,8 @@ def _reduced(kernel: Reduce, node: Node, x: Written, words: Words) -> Written:
     if kernel.name == "prod":
         return Written(f"{x.within(ATOM)}.prod({', '.join([*said, *keeps])})")
     first = [] if initial is None else [f"initial={literal(initial)}"]
-    return Written(f"np.{kernel.name}({', '.join([x.text, *said, *keeps, *first])})")
+    called = words.function(kernel.name)
+    return Written(f"{called}({', '.join([x.text, *said, *keeps, *first])})")
 
 
 def along(kernel: Reduce, node: Node, out: str = "") -> list[str]:
@@ -220,15 +215,22 @@ def _eye(node: Node, args: Args, words: Words) -> Written:
     n, m, k = (node.attrs[name] for name in "nmk")
     names = "n" if n == m and k.constant == 0 else "nmk"
     said = ", ".join(words.attribute(node, name) for name in names)
-    return Written(f"np.eye({said}, dtype={words.attribute(node, 'dtype')})")
+    return Written(f"{words.function('eye')}({said}, dtype={words.attribute(node, 'dtype')})")
+
+
+def _part(name: str, place: int, args: Args, words: Words) -> Written:
+    """One of the arrays that a function returns."""
+    return Written(f"{words.function(name)}({args[0].text})[{place}]")
 
 
 _CALLS: Mapping[str, Callable[[Node, Args, Words], Written]] = {
     "matmul": lambda node, args, words: _infix(_MATMUL, args),
-    "logdet": lambda node, args, words: Written(f"np.linalg.slogdet({args[0].text})[1]"),
-    "eigenvectors": lambda node, args, words: Written(f"np.linalg.eigh({args[0].text})[1]"),
-    "orthonormal": lambda node, args, words: Written(f"np.linalg.qr({args[0].text})[0]"),
-    "pinv": lambda node, args, words: Written(f"np.linalg.pinv({args[0].text}, rtol=None)"),
+    "logdet": lambda node, args, words: _part("linalg.slogdet", 1, args, words),
+    "eigenvectors": lambda node, args, words: _part("linalg.eigh", 1, args, words),
+    "orthonormal": lambda node, args, words: _part("linalg.qr", 0, args, words),
+    "pinv": lambda node, args, words: Written(
+        f"{words.function('linalg.pinv')}({args[0].text}, rtol=None)"
+    ),
     "limit": lambda node, args, words: Written(str(node.attrs["name"])),
     "eye": _eye,
 }
@@ -262,7 +264,7 @@ def _call(kernel: Call, node: Node, args: Args, words: Words) -> Written:
         f"{name}={words.attribute(node, one.name) if isinstance(one, Attr) else repr(one)}"
         for name, one in kernel.named
     ]
-    return Written(f"{function(kernel.name)}({', '.join(said)})")
+    return Written(f"{words.function(kernel.name)}({', '.join(said)})")
 
 
 def _is_default(one: Attr, node: Node) -> bool:

@@ -12,13 +12,16 @@ from graphc.ir.kernel import Place, Put
 from graphc.ops.shape.assemble import is_complete
 from graphc.plan.program import Storage
 from graphc.targets.numpy.printing.written import ATOM, DTYPES, Written, show, with_spaces
+from graphc.targets.numpy.runtime.lacking import HELPERS
 
 
 class Words(NamedTuple):
-    """How the attributes of a node are said, and values such as sizes."""
+    """How the attributes of a node are said, values such as sizes, and functions by the names that
+    kernels have for them."""
 
     attribute: Callable[[Node, str], str]
     value: Callable[[Any], str]
+    function: Callable[[str], str]
 
 
 def _attribute(node: Node, name: str) -> str:
@@ -31,8 +34,13 @@ def _marked(node: Node, name: str) -> str:
     return f"{{{node.type.dtype if name == 'dtype' else name}}}"
 
 
-WRITTEN = Words(_attribute, with_spaces)
-MEASURED = Words(_marked, show)
+def _function(name: str) -> str:
+    """Name a function in a module: one of NumPy, or of the module itself."""
+    return HELPERS[name].__name__ if name in HELPERS else f"np.{name}"
+
+
+WRITTEN = Words(_attribute, with_spaces, _function)
+MEASURED = Words(_marked, show, _function)
 """For the length of an expression, in which an attribute counts as long as its name."""
 
 Args = Sequence[Written]
@@ -50,7 +58,7 @@ def _permuted(node: Node, x: str, words: Words) -> str:
 
 def _expanded(node: Node, x: str, words: Words) -> str:
     if not node.args[0].rank:  # NumPy's types have no index of a scalar
-        return f"np.array({x}, ndmin={node.rank})"
+        return f"{words.function('array')}({x}, ndmin={node.rank})"
     axes = node.attrs["axes"]
     return f"{x}[{', '.join('None' if i in axes else ':' for i in range(node.rank))}]"
 
@@ -70,8 +78,9 @@ def _windows(node: Node, x: str, words: Words) -> str:
     return f"{call}[..., {', '.join(parts)}]"
 
 
-def _letters(node: Node, x: str) -> str:
-    return f"np.einsum('{node.attrs['whole']}->{node.attrs['part']}', {x})"
+def _letters(node: Node, x: str, words: Words) -> str:
+    letters = f"{node.attrs['whole']}->{node.attrs['part']}"
+    return f"{words.function('einsum')}('{letters}', {x})"
 
 
 def _triangle(node: Node, x: str, words: Words) -> str:
@@ -84,15 +93,17 @@ _VIEWS: Mapping[Place, Callable[[Node, str, Words], str]] = {
     "permuted": _permuted,
     "expanded": _expanded,
     "reshaped": lambda node, x, words: f"{x}.reshape({words.attribute(node, 'shape')})",
-    "repeated": lambda node, x, words: f"np.broadcast_to({x}, {words.attribute(node, 'shape')})",
+    "repeated": lambda node, x, words: (
+        f"{words.function('broadcast_to')}({x}, {words.attribute(node, 'shape')})"
+    ),
     "items": lambda node, x, words: (
         f"{x}[{subscript(node.attrs['items'], node.args[0].shape, words.value)}]"
     ),
     "first": lambda node, x, words: f"{x}[:{words.attribute(node, 'count')}]",
     "diagonal": lambda node, x, words: (
-        f"np.diagonal({x}, {words.attribute(node, 'offset')}, -2, -1)"
+        f"{words.function('diagonal')}({x}, {words.attribute(node, 'offset')}, -2, -1)"
     ),
-    "letters": lambda node, x, words: _letters(node, x),
+    "letters": _letters,
     "windows": _windows,
     "triangle": _triangle,
 }
@@ -117,20 +128,22 @@ def taken(place: Place, node: Node, args: Args, words: Words) -> Written:
     if place == "vector":
         return Written(f"{whole}.take({first})")
     if place == "along":
-        return Written(f"np.take_along_axis({x.text}, {first}, {words.attribute(node, 'axis')})")
+        along = words.function("take_along_axis")
+        return Written(f"{along}({x.text}, {first}, {words.attribute(node, 'axis')})")
     if place == "label":
         if not node.rank:
             return Written(f"{whole}[{first}]")
         rows = f"{indices[0].within(ATOM)}[..., None]"
-        return Written(f"np.take_along_axis({x.text}, {rows}, axis=-1)[..., 0]")
+        return Written(f"{words.function('take_along_axis')}({x.text}, {rows}, axis=-1)[..., 0]")
     if place == "axis":
         if len(indices) == 1 and not node.args[1].rank:
-            return Written(f"np.take({x.text}, {first}, {words.attribute(node, 'axis')})")
-        return Written(f"{whole}[{_named(node, indices)}]")
+            axis = words.attribute(node, "axis")
+            return Written(f"{words.function('take')}({x.text}, {first}, {axis})")
+        return Written(f"{whole}[{named(node, indices)}]")
     return viewed(place, node, args, words)
 
 
-def _named(node: Node, indices: Args) -> str:
+def named(node: Node, indices: Args) -> str:
     """Write the subscript that takes axes from `axis` on by an index array for each of them."""
     whole = [":"] * node.attrs["axis"]
     return ", ".join([*whole, *(one.text for one in indices)])
@@ -167,7 +180,7 @@ def put(kernel: Put, node: Node, args: Args, words: Words) -> Written | None:
         binned = f"np.bincount({index.text}, {x.text}, {size})"
         return Written(f"{binned}.astype({dtype}, copy=False)")
     if kernel.place == "cells" and node.attrs["block"] is None:
-        return Written(f"np.array({_nested(node, args)}, {words.attribute(node, 'dtype')})")
+        return Written(f"np.array({nested(node, args)}, {words.attribute(node, 'dtype')})")
     return None
 
 
@@ -194,11 +207,11 @@ def written_into(kernel: Put, node: Node, args: Args, out: str) -> list[str]:
         parts = zip(node.attrs["items"], args, strict=True)
         return [f"{out}[{subscript(one, node.shape, with_spaces)}] += {x.text}" for one, x in parts]
     if kernel.place == "letters":
-        return [f"{_letters(node, out)}[...] = {value.text}"]
+        return [f"{_letters(node, out, WRITTEN)}[...] = {value.text}"]
     if kernel.place == "triangle":
         return [f"{_triangle(node, out, WRITTEN)} = {value.text}"]
     if kernel.place == "axis":
-        return [f"{out}[{_named(node, indices)}] {becomes} {value.text}"]
+        return [f"{out}[{named(node, indices)}] {becomes} {value.text}"]
     if kernel.place == "entries":
         return [f"{out}[{first}, {indices[1].text}] {becomes} {value.text}"]
     if kernel.place == "label":
@@ -211,16 +224,18 @@ def written_into(kernel: Put, node: Node, args: Args, out: str) -> list[str]:
     assert kernel.place == "along", kernel
     if node.attrs[kernel.unless]:
         return [f"np.put_along_axis({out}, {first}, {value.text}, {node.attrs['axis']})"]
-    return [f"np.add.at({out}, ({_grid(node, first)}), {value.text})"]
+    return [f"np.add.at({out}, ({grid(node, first, WRITTEN)}), {value.text})"]
 
 
-def _grid(node: Node, indices: str) -> str:
+def grid(node: Node, indices: str, words: Words) -> str:
     """Write the index of each element that indices name along an axis of the node."""
     places = []
     for i, n in enumerate(node.shape):
         axes = ", ".join(":" if j == i else "None" for j in range(node.rank))
         places.append(
-            indices if i == node.attrs["axis"] else f"np.arange({with_spaces(n)})[{axes}]"
+            indices
+            if i == node.attrs["axis"]
+            else f"{words.function('arange')}({words.value(n)})[{axes}]"
         )
     return ", ".join(places) + ("," if len(places) == 1 else "")
 
@@ -259,7 +274,7 @@ def _cells_filled(node: Node, args: Args, out: str) -> list[str]:
     return lines
 
 
-def _nested(node: Node, args: Args) -> str:
+def nested(node: Node, args: Args) -> str:
     """Write the numbers of an array without a block axis, in brackets."""
     cells = dict(zip(node.attrs["places"], args, strict=True))
     sizes = [int(n.constant or 0) for n in node.shape]

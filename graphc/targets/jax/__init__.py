@@ -1,0 +1,1 @@
+"""The JAX target: from the statements of programs to a module of pure functions."""

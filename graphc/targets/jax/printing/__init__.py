@@ -1,0 +1,1 @@
+"""Kernels, statements and loops in the words of `jax.numpy` and `jax.lax`."""

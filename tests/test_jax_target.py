@@ -1,0 +1,365 @@
+"""The JAX target computes what the NumPy module computes, and is a module of pure functions."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from calling import given
+from click.testing import CliRunner
+from every_operation import operations
+from jax_modules import agree, compare, modules
+
+from graphc.cli.app import app
+from graphc.compile.stages import Options, compile_text, load
+from graphc.ir.kernel import Put, Running
+from graphc.source import GraphError
+from graphc.targets.jax.printing import kernels
+from graphc.targets.jax.runtime.library import HERE
+from graphc.targets.numpy.printing.copied import definitions_of
+from graphc.targets.numpy.runtime.lacking import FILES
+from tests.patience import PATIENCE
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.graph"))
+LANGUAGE = sorted((ROOT / "tests" / "language" / "examples").glob("*.graph"))
+JAX = Options(target="jax")
+
+
+def named(path: Path) -> str:
+    return path.stem
+
+
+def jax_module(text: str, name: str, options: Options = JAX) -> Any:
+    return load(compile_text(text, options=options).text, name)
+
+
+# ---- the same numbers ----------------------------------------------------------------------------
+
+
+def test_an_example_agrees() -> None:
+    compare(ROOT / "examples" / "net321.graph", Options(level="-O0"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+@pytest.mark.parametrize("path", [*EXAMPLES, *LANGUAGE], ids=named)
+def test_every_example_agrees(path: Path, level: str, dtype: str) -> None:
+    if path.stem == "checkpoints":  # whose many steps take long one by one
+        compare(path, Options(level=level, dtype=dtype))
+        return
+    with jax.disable_jit():
+        compare(path, Options(level=level, dtype=dtype))
+
+
+LOOPS = """
+dim T, D
+input x: [T, D]
+input h0: [D]
+param A: [D, D]
+param w: [3, D]
+scan steps[t in T] carry h = h0, c = h0 {
+    next h = tanh(c @ A + x[t])
+    next c = 0.5 * h[::-1]
+    collect hs = h * c
+}
+scan more[n in 6] carry e = c {
+    next e = 1.5 * e
+    collect es = e * c
+    until sum(e**2) > 5
+}
+repeat layer[k in 1..3] carry z = h {
+    param W: [D, D]
+    next z = tanh(z @ W + w[k - 1])
+}
+output y = sum(hs**2) + sum(z**3) + sum(e) + sum(cos(es))
+output last = z
+derive value_and_grad y wrt x, params
+derive jvp last wrt h0, layer.* as pushed
+"""
+FURTHER = """
+derive hvp y wrt h0, A as curved
+derive jacobian last wrt h0, w as J
+derive hessian_matrix y wrt h0 as H
+"""
+
+
+def test_loops_agree() -> None:
+    """With `until`, a family of parameters, what is collected, and a vector turned around."""
+    with jax.disable_jit():
+        compare(LOOPS, Options(level="-O0"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_loops_agree_in_every_kind(level: str) -> None:
+    compare(LOOPS + FURTHER, Options(level=level))
+
+
+MOVING = """
+dim T
+input x: [T + 2, 3]
+input v: [6]
+scan windows[t in T] carry h = zeros([3]) {
+    next h = h + sum(x[t:t + 3, :] * x[t + 1, 0], axis=0)
+    collect hs = h * maximum(t, 1)
+}
+scan shrinking[k in 1..5] carry s = 0.0 {
+    next s = s + sum(v[k:])**2 / k
+}
+output y = sum(hs**2) + s
+derive value_and_grad y wrt x, v
+"""
+
+
+@pytest.mark.parametrize("level", ["-O0", pytest.param("-O2", marks=pytest.mark.long)])
+def test_parts_that_move_with_the_step_agree(level: str) -> None:
+    """One of a fixed length is a dynamic slice; of one that shrinks the loop is written out."""
+    compare(MOVING, Options(level=level))
+    text = compile_text(MOVING, options=Options(target="jax", level="-O0")).text
+    assert "lax.dynamic_slice(x, (t, 0), (3, 3))" in text
+    assert "= _unroll(\n        _step_k,\n" in text
+
+
+PLACES = """
+dim N, J
+input x: [N, 3]
+input k: int[J]
+input at: int[N]
+param P: [J, 3]
+a = take(x, k, axis=0) * put(P, 2 * x[:1], arange(1))
+b = sort(x, axis=1) * cumsum(x, axis=1)
+c = pick(x, at) + logsumexp(x, axis=1)
+output y = sum(a**2) + sum(b) + sum(c**3) + sum(diag(c) @ x) + max(x)
+output best = argmax(x, axis=1)
+derive value_and_grad y wrt x, P
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_places_agree(level: str) -> None:
+    compare(PLACES, Options(level=level))
+
+
+def test_of_several_values_for_one_place_the_last_counts() -> None:
+    graph = """
+    dim N
+    input x: [4]
+    input v: [N]
+    input i: int[N]
+    output y = put(x, v, i)
+    derive vjp y wrt x, v as pulled
+    """
+    _, plain, other = modules(graph)
+    arguments = [np.arange(4.0), np.array([10.0, 20, 30]), np.array([1, -3, 1])]
+    assert other.forward(*arguments)[0].y.tolist() == [0, 30, 2, 3]
+    cotangents = {"y": np.array([1.0, 2, 3, 4])}
+    expected = plain.pulled(*arguments, cotangents=cotangents)[1]
+    found = other.pulled(*arguments, cotangents=cotangents)[1]
+    assert found["v"].tolist() == expected["v"].tolist() == [0, 0, 2]
+
+
+def test_every_operation_has_a_form() -> None:
+    """But for what `--trace-nan` looks at values by, which is of the NumPy target."""
+    lacking = {op.name for op in operations() if not kernels.has_form(op.kernel)}
+    lacking |= {
+        op.name
+        for op in operations()
+        if (isinstance(op.kernel, Put) and op.kernel.place not in kernels._PUTS)
+        or (isinstance(op.kernel, Running) and op.kernel.name not in kernels._RUNNING)
+    }
+    assert lacking == {"watched"}
+
+
+def test_what_has_no_form_is_refused_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "OWN", {})
+    monkeypatch.setattr(kernels, "FUNCTIONS", {})
+    text = "input x: [3]\noutput y = ndtri(x)"
+    with pytest.raises(GraphError) as refused:
+        compile_text(text, options=JAX)
+    (one,) = refused.value.diagnostics
+    assert one.code == "E430"
+    assert "`ndtri` has no form in JAX" in one.message
+    assert one.span is not None
+    assert text[one.span.start :].startswith("output y")
+
+
+def test_what_replaces_a_function_of_the_numpy_target_is_meant_to() -> None:
+    """Of those that are copied into modules two of one name would be a mistake."""
+    there = [definitions_of("parts"), *map(definitions_of, FILES)]
+    here = [definitions_of(file, "jax") for file in HERE]
+    assert {*chain(*there)} & {*chain(*here)} == {
+        "_array", "_cotangent", "_join", "_split", "_recurrence", "_overlap", "_cofactors",
+        "_moved_expm", "_gamma_tail", "_beta_tail",
+    }  # fmt: skip
+    assert len([*chain(*here)]) == len({*chain(*here)})
+
+
+# ---- a module of JAX -----------------------------------------------------------------------------
+
+NET = """
+dim B
+input x: [B, 3]
+input label: int[B]
+h = dense(x, 4, act=tanh)
+z = dense(h, 2)
+output loss = cross_entropy(z, label)
+derive value_and_grad loss wrt params, x
+"""
+
+
+def test_it_is_differentiated_transformed_and_compiled_by_jax() -> None:
+    """The derivative that graphc takes is that of JAX; under jit, of a batch of batches too."""
+    made = jax_module(NET, "jax_net", Options(target="jax", level="-O0"))
+    rng = np.random.default_rng(0)
+    params = made.init(seed=1)
+    x, label = jnp.asarray(rng.normal(size=(5, 3))), np.array([0, 1, 1, 0, 1])
+    loss, grads = jax.jit(made.value_and_grad_loss)(params, x, label)
+
+    def of_forward(params: Any, x: Any) -> Any:
+        return made.forward(params, x, label)[0].loss
+
+    expected = jax.jit(jax.value_and_grad(of_forward, argnums=(0, 1)))(params, x)
+    agree(loss, expected[0], 1e-13, "loss")
+    for path, value in (expected[1][0] | {"x": expected[1][1]}).items():
+        agree(grads[path], value, 1e-13, path)
+
+    out, cache = jax.jit(made.forward)(params, x, label)
+    assert cache.B == 5  # no array: what sizes depend on stays a number
+    pulled = jax.jit(made.backward)(cache)
+    for path in made.PARAMETERS:
+        agree(pulled[path], grads[path], 1e-13, path)
+    several = jax.vmap(lambda x: made.forward(params, x, label)[0].loss)(jnp.stack([x, 2 * x]))
+    agree(several[0], out.loss, 1e-13, "vmap")
+
+
+def test_loops_are_differentiated_by_jax() -> None:
+    """A loop that ends early, too: the derivative that graphc takes is that of JAX."""
+    made = jax_module(LOOPS, "jax_loops", Options(target="jax", level="-O0"))
+    model = compile_text(LOOPS).stated
+    arguments = given(model)["forward"]
+    params = arguments.pop("params")
+
+    def of_forward(params: Any, x: Any) -> Any:
+        return made.forward(params, x, arguments["h0"])[0].y
+
+    with jax.disable_jit():
+        _, found = made.value_and_grad_y(params, **arguments)
+    by_params, by_x = jax.jit(jax.grad(of_forward, argnums=(0, 1)))(params, arguments["x"])
+    for path, value in (by_params | {"x": by_x}).items():
+        agree(found[path], value, 1e-12, path)
+
+
+def test_float64_wants_to_be_asked_for() -> None:
+    made = jax_module("input x: [2]\noutput y = sum(x)", "jax_wide")
+    single = jax_module(
+        "input x: [2]\noutput y = sum(x)", "jax_single", Options(target="jax", dtype="float32")
+    )
+    jax.config.update("jax_enable_x64", False)
+    try:
+        assert single.forward([1, 2])[0].y.dtype == np.float32
+        with pytest.raises(RuntimeError, match=r"jax_enable_x64.*--dtype float32"):
+            made.forward([1.0, 2.0])
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert made.forward([1.0, 2.0])[0].y.dtype == np.float64
+
+
+def test_what_does_not_fit_is_told_as_by_the_numpy_module() -> None:
+    _, plain, other = modules(NET)
+    params = plain.init(seed=0)
+    x = np.zeros((2, 3))
+    for arguments in (
+        (params, x[:, :2], [0, 1]),
+        (params, x, [0, 1, 1]),
+        (params, x, [0.5, 1]),
+        (params, x[0], [0]),
+        ({**params, "g": 1.0}, x, [0, 1]),
+        (params, [["a"] * 3] * 2, [0, 1]),
+        (list(params), x, [0, 1]),
+    ):
+        with pytest.raises((ValueError, TypeError)) as expected:
+            plain.forward(*arguments)
+        with pytest.raises(expected.type) as found:
+            other.forward(*arguments)
+        assert str(found.value) == str(expected.value)
+    _, cache = other.forward(params, x, [0, 1])
+    with pytest.raises(ValueError, match="the cotangent of `loss`"):
+        other.backward(cache, loss=np.ones(3))
+    with pytest.raises(TypeError, match="cache"):
+        other.backward((1, 2))
+
+
+def test_parameters_are_those_of_the_numpy_module() -> None:
+    _, plain, other = modules(NET)
+    one, two = plain.init(seed=3), other.init(seed=3)
+    assert [*one] == [*two]
+    assert all(np.array_equal(one[path], two[path]) for path in one)
+    vector = other.flatten(two)
+    assert np.array_equal(vector, plain.flatten(one))
+    again = other.unflatten(vector)
+    assert all(np.array_equal(again[path], two[path]) for path in two)
+    assert isinstance(again["h.W"], jax.Array)
+
+
+def test_what_is_imported() -> None:
+    tree = ast.parse(compile_text(LOOPS, options=JAX).text)
+    modules = {
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert modules == {
+        "__future__", "collections.abc", "dataclasses", "typing", "jax", "jax.numpy", "numpy",
+    }  # fmt: skip
+
+
+def test_the_text_does_not_depend_on_hashes() -> None:
+    text = (
+        "import sys; from graphc.compile.stages import Options, compile_text\n"
+        "print(compile_text(sys.stdin.read(), options=Options(target='jax')).text)"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", text],
+            input=NET,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE,
+            env={"PYTHONHASHSEED": seed},
+            cwd=ROOT,
+        ).stdout
+        for seed in "01"
+    }
+    assert len(found) == 1
+
+
+def test_the_command_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "net.graph").write_text(NET, encoding="utf-8")
+    run = CliRunner().invoke(app, ["compile", "--target", "jax", str(tmp_path / "net.graph")])
+    assert run.exit_code == 0, run.output
+    text = (tmp_path / "net.py").read_text(encoding="utf-8")
+    assert "import jax.numpy as jnp" in text
+    assert "graphc" not in {line.split()[1] for line in text.splitlines() if line[:6] == "import"}
+    run = CliRunner().invoke(
+        app, ["compile", "--target", "jax", "--memory", "1MB", str(tmp_path / "net.graph")]
+    )
+    assert run.exit_code == 2
+    assert "it is of the target numpy alone" in run.output
