@@ -81,9 +81,21 @@ output y = parts + sum(x[::2]**3) + sum(linspace(0.0, 1.0, 6) * x) + median(x) +
 derive value_and_grad y wrt x
 derive hessian_matrix y wrt x as H
 """
+LOGISTIC = """\
+dim B
+input x: [B, 3]
+input xs: [2, B, 3]
+input t: [B]
+param w: [3]
+y = tanh(x @ w)
+output loss = mean((y - t)**2) + sum((2.0 * x.T) @ y) + sum((swapaxes(xs, 1, 2) @ y) * w)
+derive value_and_grad loss wrt w as gradient
+derive vjp loss wrt x, xs, t as pull
+"""
+"""Products of transposed matrices and vectors, of which onnxruntime makes others."""
 GRAPHS = {
-    "perceptron": PERCEPTRON, "recurrent": RECURRENT, "mixture": MIXTURE, "attention": ATTENTION,
-    "assorted": ASSORTED,
+    "logistic": LOGISTIC, "perceptron": PERCEPTRON, "recurrent": RECURRENT, "mixture": MIXTURE,
+    "attention": ATTENTION, "assorted": ASSORTED,
 }  # fmt: skip
 SIZES = {"B": 3, "T": 4, "N": 5, "K": 2, "D": 8}
 
@@ -185,6 +197,33 @@ def test_names_are_those_of_casadi_where_these_are_asked_for() -> None:
     pushed = exported(PERCEPTRON, "push", casadi=True).graph
     assert [one.name for one in pushed.input][-1] == "fwd_x"
     assert [one.name for one in pushed.output] == ["p", "fwd_p"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_casadi_differentiates_by_the_names_that_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    casadi: Any = pytest.importorskip(
+        "casadi", reason="CasADi is a peer of the benchmarks, of 100 MB: pip install casadi"
+    )
+    (library,) = (Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so*")
+    monkeypatch.setenv("CASADI_ONNXRUNTIME_LIB", str(library))
+    monkeypatch.chdir(tmp_path)
+    text = (
+        "input x: [4, 3]\nparam w: [3]\noutput loss = sum(tanh(x @ w)**2)\n"
+        "derive vjp loss wrt x, w as pull\n"
+    )
+    onnx.save(exported(text, "pull", casadi=True), "pull.onnx")
+    loss = casadi.GraphBuilder("pull.onnx", {}).create("loss", ["x", "w"], ["loss"], {})
+    draw = np.random.default_rng(0)
+    x, w = draw.normal(size=(4, 3)), draw.normal(size=3)
+    given = casadi.MX.sym("w", 3)
+    gradient = casadi.Function("gradient", [given], [casadi.gradient(loss(x, given), given)])
+    y = np.tanh(x @ w)
+    np.testing.assert_allclose(float(loss(x, w)), np.sum(y**2), rtol=1e-12)
+    np.testing.assert_allclose(
+        np.asarray(gradient(w)).ravel(), x.T @ (2 * y * (1 - y**2)), rtol=1e-12
+    )
 
 
 def test_a_loop_is_a_scan_whatever_its_length() -> None:

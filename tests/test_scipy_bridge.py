@@ -155,6 +155,29 @@ def test_the_callbacks_of_ipopt() -> None:
     assert bridge.Ipopt(aim).jacobian(x).shape == (0,)
 
 
+def test_ipopt_solves_the_problem_of_hock_and_schittkowski() -> None:
+    """Number 71, and its published solution; cyipopt asks for the structure once."""
+    cyipopt: Any = pytest.importorskip(
+        "cyipopt", reason="cyipopt is built against IPOPT, which is a package of the system"
+    )
+    net = module(
+        "input x: [4]\n"
+        "output f = x[0] * x[3] * (x[0] + x[1] + x[2]) + x[2]\n"
+        "output g = concat(prod(x)[_], sum(x**2)[_])\n"
+        "derive value_and_grad f wrt x\nderive sparse_jacobian g wrt x\n"
+    )
+    aim, bounds = (bridge.problem(net, one, x=[1.0, 5.0, 5.0, 1.0]) for one in "fg")
+    problem = cyipopt.Problem(
+        n=4, m=2, problem_obj=bridge.Ipopt(aim, bounds),
+        lb=[1.0] * 4, ub=[5.0] * 4, cl=[25.0, 40.0], cu=[2e19, 40.0],
+    )  # fmt: skip
+    problem.add_option("print_level", 0)
+    found, about = problem.solve(aim.x0)
+    assert about["status"] == 0
+    np.testing.assert_allclose(found, [1.0, 4.742999, 3.821150, 1.379408], atol=1e-6)
+    np.testing.assert_allclose(about["obj_val"], 17.0140173, atol=1e-6)
+
+
 def test_values_are_computed_once_a_point(monkeypatch: pytest.MonkeyPatch) -> None:
     net = graphc.compile_text(ROSENBROCK + "derive value_and_grad f wrt x\n", "once").module()
     calls: list[int] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.exporting.onnx.writing import Writing, refused
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node
+from graphc.ir.graph import INPUT, PARAMETER, Node
 from graphc.ir.items import extent
 from graphc.ir.types import product, same
 
@@ -346,8 +346,20 @@ def _outer(w: Writing, node: Node, inputs: list[str]) -> str:
     return w.add("Mul", column, w.add("Unsqueeze", inputs[1], w.constant([0])))
 
 
+def _matmul(w: Writing, node: Node, inputs: list[str]) -> str:
+    """Write a product; with a vector behind a matrix as with a column of it.
+
+    onnxruntime 1.32 joins `MatMul(Transpose(A), v)` and reads A as if it were not transposed.
+    """
+    matrix, other = node.args
+    if other.rank != 1 or matrix.rank < 2 or matrix.op in (INPUT, PARAMETER):
+        return w.add("MatMul", *inputs)
+    column = w.add("Unsqueeze", inputs[1], w.constant([-1]))
+    return w.add("Squeeze", w.add("MatMul", inputs[0], column), w.constant([-1]))
+
+
 CALLS: dict[str, Writer] = {
-    "matmul": lambda w, node, inputs: w.add("MatMul", *inputs),
+    "matmul": _matmul,
     "concatenate": lambda w, node, inputs: w.add("Concat", *inputs, axis=node.attrs["axis"]),
     "arange": lambda w, node, inputs: w.arange(node.shape[0]),
     "full": _full,
