@@ -122,7 +122,11 @@ def _public(net: ModuleType) -> set[str]:
     names = {name for name in vars(net) if name[0] != "_"} - derived
     names -= {f"{one.capitalize()}Values" for one in derived}
     imported = {*vars(typing), *vars(collections.abc), "annotations"}
-    return {one for one in names - imported if not inspect.ismodule(getattr(net, one))}
+    return {one for one in names - imported if not _is_imported(getattr(net, one))}
+
+
+def _is_imported(value: object) -> bool:
+    return inspect.ismodule(value) or inspect.isbuiltin(value)
 
 
 def test_long_ones_are_broken_between_arguments() -> None:

@@ -25,6 +25,7 @@ from graphc.ir.rebuild import rebuild
 from graphc.ir.results import ResultKey, Role, gradient_by, value_of
 from graphc.ir.verify import verified, verifying
 from graphc.kinds import BACKWARD, FORWARD
+from graphc.ops.elementwise.python_floats import to_number
 from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import filled
 from graphc.records import dataclass, replace
@@ -166,7 +167,8 @@ def _residuals(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:
             continue
         seen.add(node)
         made = node in forward or (node.op is RESULT and node.args[0] in forward)
-        computed = made and bool(node.args) and not node.static and node.op.view_of is None
+        costs = bool(node.args) and not node.static and node.op.view_of is None
+        computed = made and costs and node.op is not to_number
         if computed or node.op in (INPUT, PARAMETER):
             read.add(node)
         else:

@@ -24,6 +24,8 @@ FAR = 4
 """So much more an element costs that goes to memory and back, since the caches do not hold it."""
 CALL = 1024
 """A call of NumPy takes as long as so many elements."""
+NUMBER = 40
+"""An operation on Python's own numbers takes as long as so many elements."""
 LONG = 4 * CALL
 """Elements from which on the time of an array is its own: a call more or less is little, a copy of
 it is much."""

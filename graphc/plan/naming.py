@@ -23,10 +23,11 @@ from graphc.ir.loop import (
 from graphc.ir.results import Role
 from graphc.names import Identifiers, flat
 from graphc.ops.elementwise.arithmetic import accumulate
+from graphc.ops.elementwise.python_floats import to_number
 from graphc.optimise.watch import WATCHED
 from graphc.paths import bare
 
-VIEWS = frozenset({"permute", "expand"})
+VIEWS = frozenset({"permute", "expand", "numbers"})
 ALWAYS_INSIDE = VIEWS | {"full", "limit"}  # written where they are used: views, arrays to add to
 LONGEST = 60  # characters of an expression that is still written inside another
 LONGEST_NUMBER = 400  # and of one of numbers only, which is written again at each use
@@ -104,7 +105,8 @@ def name_variables(
         inside = (own or 0) + sum(length[arg] for arg in node.args)
         short = own is not None and inside <= LONGEST
         once = uses[node] == 1 and short and node not in kept
-        number = node.static and inside <= LONGEST_NUMBER
+        known = node.static or (node.op is to_number and node.args[0].static)
+        number = known and inside <= LONGEST_NUMBER
         grows = node.op is accumulate and node.args[0].op is BOUND
         scalar = not any(one.rank for one in (node, *node.args))
         view = node.op.view_of is not None or scalar or not node.args or grows

@@ -33,7 +33,7 @@ class InNumbers:
 def by_number(graph: Graph) -> InNumbers | None:
     """Rewrite a tiny graph in numbers, where every operation is known on numbers; else None."""
     nodes = graph.nodes
-    if not all(map(_is_tiny, nodes)) or sum(map(operations, nodes)) > WHOLE * FEW:
+    if not all(map(is_tiny, nodes)) or sum(map(operations, nodes)) > WHOLE * FEW:
         return None
     if any(node.type.dtype != "float" for node in graph.results.values()):
         return None
@@ -54,7 +54,8 @@ def by_number(graph: Graph) -> InNumbers | None:
     return InNumbers(map_graph(flat, new), moved)
 
 
-def _is_tiny(node: Node) -> bool:
+def is_tiny(node: Node) -> bool:
+    """True if an array has a few axes and a few elements, whose number is known."""
     known = [n.constant for n in node.shape if n.constant is not None and n.constant < LONG]
     return len(known) == node.rank <= MOST_AXES and prod(known) <= WHOLE * FEW
 

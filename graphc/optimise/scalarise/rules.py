@@ -13,7 +13,8 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, as_node
 from graphc.later import Later
 from graphc.ops.define.families import normal_axes
-from graphc.ops.elementwise.arithmetic import maximum, minimum
+from graphc.ops.elementwise.arithmetic import maximum, minimum, negative
+from graphc.ops.fused import LARGEST, limit
 from graphc.ops.reduce.reduction import count, sum_
 from graphc.ops.shape.shaping import concat
 from graphc.optimise.scalarise import index_rules as parts
@@ -89,6 +90,11 @@ def _mean(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
     gathered = as_node(size if size.constant is None else float(size.constant))
     total = _sum(sum_(x, **node.attrs), grids, block)
     return map_cells(lambda cell: divide(cell, gathered), total)
+
+
+def _peak(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
+    found = _reduction(maximum, lambda: negative(limit(**LARGEST)))(node, grids, block)
+    return map_cells(lambda cell: maximum(cell, negative(limit(**LARGEST))), found)
 
 
 # ---- products ----------------------------------------------------------------------------------
@@ -208,6 +214,7 @@ RULES: dict[str, Rule] = {
     "prod": _reduction(multiply, lambda: as_node(1.0)),
     "max": _reduction(maximum, lambda: as_node(0.0)),
     "min": _reduction(minimum, lambda: as_node(0.0)),
+    "peak": _peak,
     "largest": _reduction(maximum, lambda: as_node(float("-inf"))),
     "matmul": _matmul,
     "outer": _outer,

@@ -87,7 +87,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
     blocks, cache = "_blocks" in read, cache_of_floats(FLOAT_BYTES[model.dtype])
     numbers = definitions(programs(compiled))
     kinds = [kind for kind in KINDS if kind in read]
-    imports, names = python_floats.head(compiled.derived, model.dtype)
+    imports, names = python_floats.head(compiled)
     lines = [
         module_docstring(compiled),
         "",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Graph
+from graphc.optimise.loops.fusion import prune_loops
+from graphc.optimise.scalarise.loops import loops_in_numbers
 from graphc.optimise.scalarise.python_floats import by_number
 from graphc.plan.buffers.assign import in_memory
 from graphc.plan.module import Derived
@@ -29,7 +31,7 @@ NUMPY = Target(
     "numpy",
     ".py",
     length,
-    lowering=(settle,),
+    lowering=(loops_in_numbers, prune_loops, settle),
     stages=(in_blocks, in_memory),
     small=in_python_floats,
     write=text,

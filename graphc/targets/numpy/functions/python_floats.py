@@ -22,7 +22,7 @@ from graphc.optimise.scalarise.cells import Grid, is_structural_zero
 from graphc.optimise.scalarise.python_floats import InNumbers
 from graphc.plan.lower import made, plan
 from graphc.plan.module import Compiled, Derived, Numbers
-from graphc.plan.program import Program
+from graphc.plan.program import Program, Step
 from graphc.plan.signature import Entry
 from graphc.records import replace
 from graphc.targets.numpy.printing.expression import expression, length
@@ -47,28 +47,40 @@ def by_arrays(name: str) -> str:
     return f"_{name}_arrays"
 
 
-def head(functions: Sequence[Derived], dtype: str) -> tuple[list[str], list[str]]:
-    """List the imports and names that functions of numbers need at the module's beginning."""
-    found = [one.numbers for one in functions if one.numbers is not None]
+def head(compiled: Compiled) -> tuple[list[str], list[str]]:
+    """List the imports and names that computing with numbers needs at the module's beginning."""
+    every = [compiled.forward, compiled.backward, *compiled.derived]
+    imports = [f"from math import {name} as math_{name}" for name in _functions_of_math(every)]
+    found = [one.numbers for one in every if one.numbers is not None]
     if not found:
-        return [], []
+        return imports, []
     counts = {grid.cells.size for numbers in found for _, grid in numbers.packed}
     packed = sorted(count for count in counts if count > ONE_BY_ONE)
-    letter = {"float64": "d", "float32": "f"}[dtype]
-    functions_of_math = sorted({name for one in functions for name in _functions_of_math(one)})
-    imports = [f"from math import {name} as math_{name}" for name in functions_of_math]
+    letter = {"float64": "d", "float32": "f"}[compiled.model.dtype]
     imports += ["from struct import Struct"] if packed else []
     rows = [f"_pack_{count}: Any = Struct('{count}{letter}').pack_into" for count in packed]
     names = ["DTYPE = np.dtype(FLOAT)", "np_empty = np.empty", "np_ndarray = np.ndarray"]
     return imports, [*names, *rows]
 
 
-def _functions_of_math(one: Derived) -> set[str]:
-    if one.numbers is None:
-        return set()
-    nodes = arguments_first(one.program.results.values())
-    called = {name for node in nodes if node.op.numbers for name in functions(node.op.kernel)}
-    return {MATH[name] for name in called if name in MATH}
+def _functions_of_math(functions_: Sequence[Derived]) -> list[str]:
+    """List the functions of `math` that functions and their modes call, in steps of loops too."""
+    programs = [mode.program for one in functions_ for mode in (one, *one.others)]
+    called = {
+        name
+        for program in programs
+        for node in _in_numbers(program)
+        for name in functions(node.op.kernel)
+    }
+    return sorted({MATH[name] for name in called if name in MATH})
+
+
+def _in_numbers(program: Program) -> Iterator[Node]:
+    """Yield the operations on numbers of a program, and of its loops and blocks."""
+    yield from (node for node in arguments_first(program.results.values()) if node.op.numbers)
+    for step in program.steps:
+        if not isinstance(step, Step):
+            yield from _in_numbers(step.body)
 
 
 # ---- the program -------------------------------------------------------------------------------

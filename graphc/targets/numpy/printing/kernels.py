@@ -20,6 +20,7 @@ from graphc.ir.kernel import (
     View,
 )
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM
+from graphc.ops.elementwise.python_floats import to_number
 from graphc.plan.buffers.kernels import REDUCTIONS
 from graphc.targets.numpy.printing.places import CALLED, Args, Words, put, taken, viewed
 from graphc.targets.numpy.printing.written import (
@@ -113,6 +114,8 @@ def elementwise(kernel: Elementwise, node: Node, args: Args, words: Words) -> Wr
         else number(repr(one))
         for one in kernel.operands
     ] or args
+    if node.op is to_number and isinstance(node.args[0].value, float):
+        return args[0]
     if node.op.numbers:
         return _of_numbers(kernel.name, operands)
     return _of_arrays(kernel.name, operands, node, words)
@@ -149,8 +152,8 @@ def _of_numbers(name: str, operands: Args) -> Written:
         return Written(f"not {operands[0].within(NOT)}", NOT)
     if name == "cast":
         return _called("float", operands)
-    if name == "abs":
-        return _called("abs", operands)
+    if name == "abs" or name.startswith("np."):
+        return _called(name, operands)
     called = _called("round" if name == "rint" else f"math_{MATH[name]}", operands)
     return _called("float", [called]) if name == "rint" or name in _WHOLE else called
 
@@ -231,6 +234,10 @@ _CALLS: Mapping[str, Callable[[Node, Args, Words], Written]] = {
     "pinv": lambda node, args, words: Written(
         f"{words.function('linalg.pinv')}({args[0].text}, rtol=None)"
     ),
+    "scalar": lambda node, args, words: Written(
+        f"{words.attribute(node, 'dtype')}({args[0].text})"
+    ),
+    "numbers": lambda node, args, words: Written(f"{args[0].within(ATOM)}.data"),
     "limit": lambda node, args, words: Written(str(node.attrs["name"])),
     "eye": _eye,
 }
