@@ -136,28 +136,42 @@ CALLED = {
     "cast_float": "max(stack(a, b), axis=0) + one_hot(0, 1)[0]", "maximum": "maximum(a, b)",
     "minimum": "minimum(a, b)", "bce_logits": "bce_logits(a, b)",
     "isfinite": "where(isfinite(a), a, 2 * b)", "isnan": "where(isnan(a), a, 2 * b)",
-    "isinf": "where(isinf(a), a, 2 * b)",
+    "isinf": "where(isinf(a), a, 2 * b)", "clip": "clip(a, -1.0, 1.25)",
 }  # fmt: skip
 POINTS = (0.0, -0.0, 1.0, 2.0, -1.5, 0.3, 1e3, -1e3, 1e308, -1e308, 1e-320, math.inf, -math.inf,
           math.nan)  # fmt: skip
 
 
+ALONE = "input a: []\ninput b: []\noutput y = {call}\n"
+IN_A_STEP = """
+dim T
+input first: []
+input b: []
+input u: [T]
+scan step[t in T] carry a = first {{ next a = ({call}) + u[t] }}
+output y = a
+"""
+WRITTEN = {"alone": (ALONE, "a"), "in a step": (IN_A_STEP, "first")}
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", ON_NUMBERS)
-def test_operation_at_hard_points(name: str) -> None:
+@pytest.mark.parametrize("where", WRITTEN)
+def test_operation_at_hard_points(where: str, name: str) -> None:
     """In both modes, at infinities and nan: what is not finite is so at -O0, and only there."""
     call = CALLED.get(name, f"{name}(a)")
-    both_read = (
-        "a, b" if "b" in call.replace("bce", "").replace("abs", "").replace("cbrt", "") else "a"
-    )
-    text = f"input a: []\ninput b: []\noutput y = {call}\nderive value y as v\n"
-    text += "" if "//" in call or "%" in call else f"derive jacobian y wrt {both_read} as J\n"
+    more = (np.zeros(1),) if where == "in a step" else ()
+    source, first = WRITTEN[where]
+    reads_b = "b" in call.replace("bce", "").replace("abs", "").replace("cbrt", "")
+    text = source.format(call=call) + "derive value y as v\n"
+    if "//" not in call and "%" not in call:
+        text += f"derive jacobian y wrt {first}{', b' if reads_b else ''} as J\n"
     plain, fast = both(text)
     for a, b in itertools.product(POINTS, POINTS):
         for function in ("v", "J"):
             if hasattr(plain, function):
-                found = getattr(fast, function)(np.float64(a), np.float64(b))
-                expected = getattr(plain, function)(np.float64(a), np.float64(b))
+                found = getattr(fast, function)(np.float64(a), np.float64(b), *more)
+                expected = getattr(plain, function)(np.float64(a), np.float64(b), *more)
                 for one, other in zip(leaves(found), leaves(expected), strict=True):
                     np.testing.assert_allclose(one, other, 1e-12, 1e-300, err_msg=f"{call} {a} {b}")
 
