@@ -30,6 +30,7 @@ from graphc.ir.loop import (
 )
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import map_adjoints, rebuild
+from graphc.ir.sizes import typical
 from graphc.ir.types import Type
 from graphc.ir.verify import verified
 from graphc.later import Later
@@ -138,7 +139,7 @@ class _Rewriting:
         given = [cell for every in bounds.values() for cell in every.reshape(-1)]
         ends = [cell for every in cells.values() for cell in every.reshape(-1)]
         numbers = _numbers(ends, given, members, loop)
-        if not _pays(loop, numbers):
+        if not _pays(loop, numbers, members):
             raise Stuck
 
         def of(roots: Sequence[Node]) -> tuple[Node, ...]:
@@ -274,15 +275,23 @@ def _is_tiny(loop: Loop) -> bool:
     return plain and sum(map(operations, nodes)) <= MOST
 
 
-def _pays(loop: Loop, numbers: Mapping[Node, Node]) -> bool:
-    """True if a step of numbers takes half the time of its calls of NumPy, or less.
+def _pays(loop: Loop, numbers: Mapping[Node, Node], members: Collection[Node]) -> bool:
+    """True if numbers take half the time of the calls of NumPy, or less.
 
-    To put a number into an array takes as long as to compute it.
+    To put a number into an array takes as long as to compute it; to take one out of an array, of a
+    list in a step or before the first one, or to make one of NumPy's after the last, half a call.
     """
-    computed = sum(1 for one in numbers.values() if one.op.numbers)
-    stacked = sum(int(one.type.size.constant or 0) for one in loop.collected)
-    work = computed + stacked
-    return work <= FEW and 2 * work * NUMBER <= sum(map(_time, body(loop)))
+    made = [one.op for one in numbers.values() if one.op.numbers]
+    computed = sum(1 for op in made if op is not to_number)
+    converted = len(made) - computed + 2 * _elements(loop.carried)
+    steps = typical(loop.count)
+    step = (computed + _elements(loop.collected)) * NUMBER + _elements(members) * CALL // 2
+    work = step * steps + converted * CALL // 2
+    return computed <= FEW and 2 * work <= steps * sum(map(_time, body(loop)))
+
+
+def _elements(nodes: Iterable[Node]) -> int:
+    return sum(int(one.type.size.constant or 0) for one in nodes)
 
 
 def _time(node: Node) -> int:
