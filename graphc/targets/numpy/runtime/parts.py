@@ -261,5 +261,5 @@ def _check_parts(parts: Iterable[Any], kind: Any) -> None:
     """Raise a TypeError where there is nothing to merge, or something that is no part."""
     for part in parts or [None]:
         if type(part) is not kind:
-            found = "nothing" if part is None else f"{type(part).__name__}"
-            raise TypeError(f"expected what chunks contribute, {kind.__name__}, found {found}")
+            found = "nothing" if part is None else type(part)
+            raise TypeError(f"expected what chunks contribute, {kind}, found {found}")
