@@ -239,9 +239,11 @@ def test_what_is_no_axis_to_split_over(text: str, said: str) -> None:
 
 def test_what_is_no_part_is_refused() -> None:
     net = module_of(GRAPHS["mean"][0])
-    with pytest.raises(TypeError, match=r"expected what chunks contribute, .*Part.*, found nothing"):
+    with pytest.raises(
+        TypeError, match=r"expected what chunks contribute, .*Part.*, found nothing"
+    ):
         net.combine_value_and_grad_loss()
-    with pytest.raises(TypeError, match="Part, found tuple"):
+    with pytest.raises(TypeError, match="Part'>, found <class 'tuple'>"):
         net.finish_value_and_grad_loss((1, 2))
 
 
