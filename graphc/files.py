@@ -81,8 +81,12 @@ def _bounded(stream: BinaryIO) -> bytes:
 def replace(target: Path, content: str | bytes) -> None:
     """Fill a file in one step: what it gets is written beside it, synced, renamed. Keeps its mode.
 
-    Raises OSError.
+    A link stays, and the file behind it is filled. Raises OSError, also for a device or a pipe, in
+    whose place a file would stand.
     """
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    target = target.resolve()
     name = target.parent / f".{target.name}.{os.urandom(6).hex()}.tmp"
     handle = os.open(name, _NEW, 0o600)
     try:

@@ -87,6 +87,8 @@ def build(texts: Texts, environment: Mapping[str, str], kept: Path) -> Built:
 
 def loaded_by(module: Path) -> str:
     """Return the name of the extension that a module loads; "" where there is no such module."""
+    if not module.is_file():
+        return ""
     try:
         found = re.search(r"_load_compiled\('(_net_[0-9a-f]{16})'\)", module.read_text("utf-8"))
     except (OSError, ValueError):

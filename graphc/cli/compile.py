@@ -220,7 +220,7 @@ def report(planned: Sequence[Planned]) -> None:
 def write(target: Path, text: str) -> None:
     """Replace a generated file; what graphc has not generated itself is not replaced."""
     try:
-        foreign = target.exists() and not is_generated(target.read_bytes())
+        foreign = target.is_file() and not is_generated(target.read_bytes())
     except OSError as why:
         raise fail(f"cannot write {target}: {reason_of(why)}") from None
     if foreign:

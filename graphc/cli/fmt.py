@@ -61,10 +61,10 @@ def fmt(files: Sequence[str], check: bool, diff: bool) -> None:
 
 
 def _rewrite(file: Path, text: str) -> None:
-    """Replace a file, behind a symbolic link the file itself."""
+    """Replace a file, unless it is read-only."""
     if not os.access(file, os.W_OK):
         raise fail(f"cannot write {file}: it is read-only")
-    replace(file.resolve(), text)
+    replace(file, text)
 
 
 def _difference(name: str, before: str, after: str) -> str:

@@ -17,7 +17,7 @@ from graphc.ir.graph import Node
 from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.sizes import typical
 from graphc.ir.types import Dtype, known_facts
-from graphc.plan.program import reached
+from graphc.plan.program import LoopStep, Step, reached
 from graphc.records import dataclass
 
 NEGLIGIBLE = 64
@@ -55,6 +55,30 @@ def reorder(
         if peak < least:
             best, least = order, peak
     return [steps[number] for number in best]
+
+
+def arguments_first(
+    steps: Sequence[Step | LoopStep], variables: Mapping[Node, str]
+) -> list[Step | LoopStep]:
+    """Order steps such that each comes after what it reads, else as they are.
+
+    Of two nodes that became one only one may have had a variable: what read the other, written
+    inside a statement, may come before that variable is set.
+    """
+    made = {step.node: number for number, step in enumerate(steps)}
+    needs = []
+    for step in steps:
+        items = [source for _, source in step.items] if isinstance(step, LoopStep) else []
+        needs.append(_needs((*step.node.args, *items), made, variables))
+    order: dict[int, None] = {}
+    for number in range(len(steps)):
+        pending = [number]
+        while pending:
+            waiting = [one for one in needs[pending[-1]] if one not in order]
+            pending += waiting[::-1]
+            if not waiting:
+                order[pending.pop()] = None
+    return [steps[number] for number in order]
 
 
 def _uses(nodes: Sequence[Node], ends: Iterable[Node], variables: Mapping[Node, str]) -> _Uses:

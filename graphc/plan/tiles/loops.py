@@ -14,7 +14,8 @@ from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import broadcast_to
 from graphc.plan.buffers.report import LOOPED
 from graphc.plan.lower import made
-from graphc.plan.program import AnyStep, LoopStep, Program, Step
+from graphc.plan.order import arguments_first
+from graphc.plan.program import LoopStep, Program, Step
 from graphc.plan.tiles.axis_classes import Axis, Classes, axis_along
 from graphc.plan.tiles.parts import Parts
 from graphc.records import dataclass, replace
@@ -265,7 +266,7 @@ def _rewrite(
     for node in (*loop.carried, *body.nodes):
         if node in step.body.variables:
             inside.setdefault(new[node], named(step.body.variables[node]))
-    once: dict[Node, AnyStep] = {}
+    once: dict[Node, Step | LoopStep] = {}
     for one in step.body.steps:
         if isinstance(one, Step):
             node = parts.operand(one.node)
@@ -275,7 +276,7 @@ def _rewrite(
             once[part.node] = part
     program = replace(
         step.body,
-        steps=tuple(once.values()),
+        steps=tuple(arguments_first([*once.values()], inside)),
         variables=inside,
         results={key: parts.operand(node) for key, node in step.body.results.items()},
     )

@@ -20,6 +20,7 @@ from graphc.names import Identifiers
 from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.shaping import expand, in_rows, reshape, transpose
 from graphc.plan.lower import every_name, made
+from graphc.plan.order import arguments_first
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Output, Program, Step, reached
 from graphc.plan.tiles.axis_classes import Classes
 from graphc.plan.tiles.groups import Region, Regions, regions
@@ -238,6 +239,7 @@ class _Builder:
                 steps.append(loop_for_block(self.loops[step.node], parts, variables, outer))
             else:
                 steps.append(Step(variables[new], new, step.adjoints))
+        steps = arguments_first(steps, variables)
         # Functions of modes stand together.
         name = self.names.fresh("_".join(("block", *self.program.part)))
         results = {result_number(place): new for place, (_, _, new) in enumerate(totals)}

@@ -46,6 +46,8 @@ def _subscript(frame: Frame, one: tree.Subscript, names: tuple[str, ...]) -> Any
     if isinstance(value, list):
         return value[frame.evaluate(one.indices[0])]
     index = tuple(_part(frame, each) for each in one.indices)
+    if 0 in np.shape(value) and any(isinstance(each, int) for each in index):
+        value = np.zeros(np.maximum(np.shape(value), 1))  # in a step that is not taken
     return array(value[index])
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphc.syntax import tree
 from tests.fuzz.meaning.arrays import array, floats, is_float, known, space
 from tests.fuzz.meaning.bodies import STATEMENTS, Frame, Use, Values, collected
@@ -123,12 +125,8 @@ def _loop(frame: Frame, one: tree.Repeat | tree.Scan) -> None:
     """Step after step; `until` ends it behind the step in which it is true."""
     carried = {c.name.text: array(frame.evaluate(c.start)) for c in one.carries}
     rows: dict[str, list[Any]] = {name: [] for name in collected(one.body)}
-    word = one.family.name.text
     for index in _range(frame, one.family):
-        label = f"{word}.{index}." if isinstance(one, tree.Repeat) else f"{word}."
-        prefix = None if frame.prefix is None else frame.prefix + label
-        given = {**carried, one.family.index.text: index}
-        step = Frame(frame.world, one.body, prefix, frame.blocks, frame, given)
+        step = _begun(frame, one, carried, index)
         nexts, until = _step(step, one.body, rows)
         carried = {name: _as_started(carried[name], array(nexts[name])) for name in carried}
         if until:
@@ -136,10 +134,31 @@ def _loop(frame: Frame, one: tree.Repeat | tree.Scan) -> None:
     steps = len(_range(frame, one.family))
     for name, value in carried.items():
         frame.define(name, value)
-    for name, found in rows.items():
+    for name, shape in _shapes_of_no_step(frame, one, carried).items() if not steps else ():
+        frame.define(name, np.zeros((0, *shape)))
+    for name, found in rows.items() if steps else ():
         found = [array(row) for row in found]
-        found += [array(0 * found[0])] * (steps - len(found)) if found else []
-        frame.define(name, space(*found).stack(found) if found else None)
+        found += [array(0 * found[0])] * (steps - len(found))
+        frame.define(name, space(*found).stack(found))
+
+
+def _begun(frame: Frame, one: tree.Repeat | tree.Scan, carried: Values, index: int) -> Frame:
+    """The body of a step before anything in it is computed."""
+    label = f"{one.family.name.text}." + (f"{index}." if isinstance(one, tree.Repeat) else "")
+    prefix = None if frame.prefix is None else frame.prefix + label
+    given = {**carried, one.family.index.text: index}
+    return Frame(frame.world, one.body, prefix, frame.blocks, frame, given)
+
+
+def _shapes_of_no_step(
+    frame: Frame, one: tree.Repeat | tree.Scan, carried: Values
+) -> dict[str, tuple[int, ...]]:
+    """What a loop without a step would collect in one: there all that is empty is one long."""
+    rows: dict[str, list[Any]] = {name: [] for name in collected(one.body)}
+    if rows:
+        first = int(frame.evaluate(one.family.first)) if one.family.last is not None else 0
+        _step(_begun(frame, one, carried, first), one.body, rows)
+    return {name: np.shape(found[0]) for name, found in rows.items()}
 
 
 def _as_started(start: Any, after: Any) -> Any:

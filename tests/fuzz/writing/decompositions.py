@@ -41,6 +41,16 @@ def eigen(w: Writer) -> None:
     w.add(made, x.type, 3.0, reads=x.name)
 
 
+def equal_values(w: Writer) -> None:
+    """Of eigenvalues or singular values that are equal what does not tell them apart."""
+    x = w.floats()
+    inner, outer = ("[..., _, _]", f"[{'_, ' * len(x.shape)}:, :]") if x.shape else ("", "")
+    a = f"(2 + sin({x.name}{inner})) * eye({w.one(2, 3)}){outer}"
+    name = w.one("eigvalsh", "svdvals")
+    made = w.one("sum({0}, axis=-1)", "logsumexp({0}, axis=-1)", "prod({0}, axis=-1)")
+    w.add(str(made).format(f"{name}({a})"), x.type, 27.0)
+
+
 def _matrix(w: Writer, shapes: tuple[tuple[int, int], ...]) -> tuple[str, Value, Axis, Axis]:
     """Of full rank, with singular values that are apart."""
     lead = (w.axis(),) if w.chance(0.25) else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tests.fuzz.program import Axis, Statement, Type, Value, literal
+from tests.fuzz.program import Axis, Dim, Statement, Type, Value, literal
 from tests.fuzz.writing.operations import some
 from tests.fuzz.writing.writer import Writer
 
@@ -39,6 +39,18 @@ def until(w: Writer) -> None:
     )
 
 
+def of_nothing(w: Writer) -> None:
+    """Over an axis without a position: what is carried stays, what is collected is empty."""
+    dim = next((dim for dim in w.dims if not dim.size), None)
+    if dim is None:
+        dim = Dim("Z", "Z", 0)
+        w.dims.append(dim)
+    axis = Axis(dim.name, 0)
+    if w.chance(0.5) and not w.body.closed:
+        w.given(Type((axis, *w.floats().shape)))
+    _loop(w, "scan", f"t{w.fresh('')}", axis, dim.name, collects=w.draw.choice((0, 1, 2)))
+
+
 def nested(w: Writer) -> None:
     """A loop whose body has one."""
     axis = _length(w)
@@ -68,7 +80,8 @@ def written_out(w: Writer) -> None:
 
 LOOPS: dict[str, Callable[[Writer], None]] = {
     "scan": scan, "scan without carry": scan_without_carry, "several carries": several_carries,
-    "until": until, "nested": nested, "repeat": repeat, "written out": written_out,
+    "until": until, "of nothing": of_nothing, "nested": nested, "repeat": repeat,
+    "written out": written_out,
 }  # fmt: skip
 
 

@@ -13,7 +13,13 @@ from tests.fuzz.writing.along import (
     reduction,
     truth,
 )
-from tests.fuzz.writing.decompositions import eigen, least_squares, orthogonal, singular
+from tests.fuzz.writing.decompositions import (
+    eigen,
+    equal_values,
+    least_squares,
+    orthogonal,
+    singular,
+)
 from tests.fuzz.writing.elementwise import BINARY, BOUNDED, FAST, LINEAR, binary, elementwise
 from tests.fuzz.writing.kinds import Write
 from tests.fuzz.writing.moves import MOVES, concat, split_, stack, top_k
@@ -120,6 +126,7 @@ OPERATIONS: dict[str, Write] = {
     **{name: matrix(*one) for name, one in MATRIX.items()},
     "cholesky": cholesky,
     "eigh": eigen,
+    "equal_values": equal_values,
     "svd": singular,
     "qr": orthogonal,
     "lstsq": least_squares,

@@ -38,22 +38,27 @@ def outer(w: Writer) -> None:
     w.add(f"outer({w.tame(x)}, {w.tame(y)})", Type((x.shape[0], y.shape[0])), 9.0)
 
 
+EINSUMS = (
+    ("a b, b c -> a c", ("bc",)),
+    ("a b, a b -> b", ("ab",)),
+    ("a b, c b -> a b c", ("cb",)),
+    ("a b, a -> b a", ("a",)),
+    ("a b, a b c -> c a", ("abc",)),
+    ("a b -> b a", ()),
+    ("a b, b c, c a -> a c", ("bc", "ca")),
+    ("a b, a, b c -> c", ("a", "bc")),
+    ("a b, b, a ->", ("b", "a")),
+)
+"""What is summed, and the axes of each operand but the first."""
+
+
 def einsum(w: Writer) -> None:
     x = w.floats(rank=2)
-    a, b = x.shape
-    c = w.axis()
-    kind = w.draw.randrange(5)
-    if kind == 0:
-        y, text, shape = w.of((b, c)), "a b, b c -> a c", (a, c)
-    elif kind == 1:
-        y, text, shape = w.of((a, b)), "a b, a b -> b", (b,)
-    elif kind == 2:
-        y, text, shape = w.of((c, b)), "a b, c b -> a b c", (a, b, c)
-    elif kind == 3:
-        y, text, shape = w.of((a,)), "a b, a -> b a", (b, a)
-    else:
-        y, text, shape = w.of((a, b, c)), "a b, a b c -> c a", (c, a)
-    w.add(f'einsum("{text}", {w.tame(x)}, {w.tame(y)})', Type(shape), 9.0)
+    axes = {"a": x.shape[0], "b": x.shape[1], "c": w.axis()}
+    text, others = w.draw.choice(EINSUMS)
+    operands = [x, *(w.of([axes[one] for one in other]) for other in others)]
+    shape = tuple(axes[one] for one in text.split("->")[1].split())
+    w.add(f'einsum("{text}", {", ".join(map(w.tame, operands))})', Type(shape), 27.0)
 
 
 def kron(w: Writer) -> None:
@@ -117,7 +122,7 @@ def cholesky(w: Writer) -> None:
     if len(x.shape) > 2:
         return
     a = f"tanh({x.name})"
-    w.add(f"cholesky({a} @ {a}.T + {side} * eye({side}))", x.type, 4.0) if x.shape else None
+    w.add(f"cholesky({a} @ {a}.T + ({side}) * eye({side}))", x.type, 4.0) if x.shape else None
 
 
 def solve(w: Writer) -> None:

@@ -13,6 +13,13 @@ def _index(w: Writer, shape: Sequence[Axis], below: int) -> Value:
     return w.of(shape, "int", below)
 
 
+def _values(w: Writer, shape: Sequence[Axis]) -> str:
+    """What is put: an array, or one number for all, which may be known."""
+    if w.chance(0.2):
+        return str(w.one("0.5", "-1"))
+    return w.tame(w.of(() if w.chance(0.2) else shape))
+
+
 def gather(w: Writer) -> None:
     x = w.floats(least=1)
     place = w.place(x)
@@ -60,10 +67,9 @@ def scatter(w: Writer) -> None:
         return
     count = w.axis()
     ids = _index(w, (count,), x.shape[place].size)
-    updates = w.of(with_axis(x, place, count))
+    updates = _values(w, with_axis(x, place, count))
     more = f", axis={place}" if place or w.chance(0.3) else ""
-    text = f"scatter_add({x.name}, {ids.name}, {updates.name}{more})"
-    w.add(text, x.type, x.bound + 2 * updates.bound)
+    w.add(f"scatter_add({x.name}, {ids.name}, {updates}{more})", x.type, x.bound + 16)
 
 
 def extreme_segments(w: Writer) -> None:
@@ -120,11 +126,11 @@ def put(w: Writer) -> None:
         return
     count = w.axis()
     ids = [_index(w, (count,), axis.size) for axis in axes]
-    values = w.of((*x.shape[:place], count, *x.shape[place + len(ids) :]))
+    values = _values(w, (*x.shape[:place], count, *x.shape[place + len(ids) :]))
     more = f", axis={place}" if place or w.chance(0.3) else ""
     name = w.one("put", "put_add")
-    text = f"{name}({x.name}, {values.name}, {', '.join(one.name for one in ids)}{more})"
-    w.add(text, x.type, x.bound + 2 * values.bound)
+    text = f"{name}({x.name}, {values}, {', '.join(one.name for one in ids)}{more})"
+    w.add(text, x.type, x.bound + 16)
 
 
 def lists(w: Writer) -> None:
@@ -137,10 +143,9 @@ def lists(w: Writer) -> None:
     if w.chance(0.5):
         w.add(f"gather_nd({x.name}, {ids.name})", Type((count, *x.shape[1:])), x.bound)
         return
-    values = w.of((count, *x.shape[1:]))
+    values = _values(w, (count, *x.shape[1:]))
     name = w.one("scatter_nd", "scatter_nd_add")
-    text = f"{name}({x.name}, {ids.name}, {values.name})"
-    w.add(text, x.type, x.bound + 2 * values.bound)
+    w.add(f"{name}({x.name}, {ids.name}, {values})", x.type, x.bound + 16)
 
 
 def along_rows(w: Writer) -> None:
@@ -150,10 +155,8 @@ def along_rows(w: Writer) -> None:
         return
     shape = (*x.shape[:-1], literal(2))
     ids = _index(w, shape, x.shape[-1].size)
-    values = w.of(shape)
     name = w.one("put_along_axis", "add_along_axis")
-    text = f"{name}({x.name}, {ids.name}, {values.name})"
-    w.add(text, x.type, x.bound + 2 * values.bound)
+    w.add(f"{name}({x.name}, {ids.name}, {_values(w, shape)})", x.type, x.bound + 16)
 
 
 def segments(w: Writer) -> None:
