@@ -164,6 +164,17 @@ PROGRAMS = {
         derive value_and_grad l wrt x, w
         derive sparse_jacobian y, z wrt x, w
     """,
+    "views of numbers are equal": """
+        input x: [3]
+        input p: []
+        output y: [1] = mean(full([3], p), axis=0, keepdims=true)
+        output z: [1] = mean(full([3], p), axis=0, keepdims=true) + sum(x)
+        output u: [1] = tanh(sum(x))[_]
+        output v: [1, 1] = reshape(tanh(sum(x)), [1, 1])
+        derive jacobian y, z wrt p
+        derive jacobian u, v wrt x
+        derive vjp u, v, z wrt x, p
+    """,
     "blocks of families are equal": """
         input x: [3]
         repeat r[k in 1..3] carry h = x {
@@ -204,7 +215,7 @@ def argument(module: ModuleType, name: str) -> Any:
         return {}
     declared = module.GRAPH["inputs"][name]
     sizes = declared[declared.index("[") + 1 : -1].split(", ")
-    return rng.uniform(0.2, 1, [SIZES.get(n) or int(n) for n in sizes])
+    return rng.uniform(0.2, 1, [SIZES.get(n) or int(n) for n in sizes if n])
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -47,7 +47,7 @@ def holder(node: Node) -> Node:
 def owners(node: Node, known: dict[Node, Owners]) -> Owners:
     """Return the nodes whose memory a value may lie in, itself among them where it may be its own.
 
-    Numbers have none. `known` is filled with what is found on the way.
+    Numbers have none, a view of one is an array. `known` is filled with what is found on the way.
     """
     pending = [node]
     while pending:
@@ -60,10 +60,16 @@ def owners(node: Node, known: dict[Node, Owners]) -> Owners:
         if missing:
             pending += missing
             continue
-        own = {one} if one.rank and (one.op.view_of is None or one.op is in_rows) else ()
-        known[one] = frozenset(own).union(*(known[n] for n in below))
+        known[one] = frozenset({one} if _has_own(one) else ()).union(*(known[n] for n in below))
         pending.pop()
     return known[node]
+
+
+def _has_own(node: Node) -> bool:
+    """True if a value may have memory that no other value has made."""
+    if node.op.view_of is None or node.op is in_rows:
+        return bool(node.rank)
+    return bool(node.rank) and not node.args[node.op.view_of].rank
 
 
 def owners_of_all(nodes: Iterable[Node]) -> Owners:

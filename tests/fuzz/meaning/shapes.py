@@ -97,7 +97,9 @@ def _scattered(indices: Any, count: int, rows: Any) -> Any:
 
 
 def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Any:
-    moved = space(updates).moveaxis(floats(updates), axis, 0)
+    updates, shape, axis = floats(updates), list(np.shape(x)), axis % np.ndim(x)
+    shape[axis : axis + 1] = np.shape(indices)
+    moved = space(updates).moveaxis(space(updates).broadcast_to(updates, shape), axis, 0)
     indices = where(array(indices) < 0, array(indices) + np.shape(x)[axis], indices)
     return array(x) + space(x).moveaxis(_scattered(indices, np.shape(x)[axis], moved), 0, axis)
 
