@@ -170,6 +170,23 @@ def test_the_measured_peak_is_the_planned_one(net: str, memory: str) -> None:
     assert result.warnings or max(planned.values()) <= limit
 
 
+@pytest.mark.parametrize("memory", ["95%", "70%"])
+def test_sums_in_sums_keep_their_bits(memory: str) -> None:
+    """A sum that is a term of another is added by itself, whether it has a name or not."""
+    text = """
+        input z: [5, 2, 3, 2]
+        input p: [5, 2, 8, 2]
+        output y = grid_sample(z, sin(p) * 1.3, method="cubic", padding="border")
+        output l = sum(sin(y))
+        derive grad l wrt p as g
+    """
+    free = compile_text(text, options=Options(level="-O0"))
+    held = compile_text(text, options=Options(level="-O0", memory=memory))
+    given = random_arguments(free.model)
+    whole = load(free.text, "cubic").g(**given)
+    assert same(load(held.text, "cubic_bounded").g(**given), whole)
+
+
 HESSIAN = """dim N = {N}
 input x: [N]
 input A: [N, N]

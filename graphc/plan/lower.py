@@ -21,10 +21,8 @@ from graphc.ir.order import topological
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.results import Role, result_number
 from graphc.names import Identifiers, flat
-from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.loops import element_in_step
 from graphc.ops.storage import grows
-from graphc.optimise.memory.running_sums import SUMS
 from graphc.plan.hoist import constants, constants_read
 from graphc.plan.naming import (
     SLOPES,
@@ -54,7 +52,7 @@ def plan(
     `given` are nodes that the function has as variables already; `kept` are nodes that need one,
     since they are cached; `taken` are further names that it must not use. What stays short by
     `measure` is written inside the statement that uses it. `single` makes each
-    array by a statement of its own, but for terms that are written as terms of a longer sum.
+    array by a statement of its own.
     """
     order = _order([*graph.results.values(), *kept], given)
     apart = constants(order, [*graph.results.values(), *kept]) if fast else frozenset[Node]()
@@ -87,15 +85,8 @@ def _planned(
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
     needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
-    inside = {
-        term
-        for node in (order if single and not fast else ())
-        if node.op is accumulate
-        for term in node.args[1:]
-        if term.op.name in SUMS
-    }
     variables = name_variables(
-        graph, order, given, needed, adjoints, scope, measure, single, inside, shared
+        graph, order, given, needed, adjoints, scope, measure, single, shared
     )
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)

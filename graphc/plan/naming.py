@@ -73,14 +73,13 @@ def name_variables(
     scope: Identifiers,
     measure: Measure,
     single: bool = False,
-    terms: Collection[Node] = (),
     shared: Collection[Node] = (),
 ) -> dict[Node, str]:
     """Name nodes: what the user named, adjoints of that, and what is used twice.
 
     The rest is written inside its one use, while that stays short; where each array is to be
-    made by a `single` statement, only views, numbers and these `terms` of sums are. What is
-    `shared` between calls always has a variable.
+    made by a `single` statement, only views and numbers are. What is `shared` between calls always
+    has a variable.
     """
     variables = dict(given)
     for node in order:
@@ -110,7 +109,7 @@ def name_variables(
         grows = node.op is accumulate and node.args[0].op is BOUND
         scalar = not any(one.rank for one in (node, *node.args))
         view = node.op.view_of is not None or scalar or not node.args or grows
-        once = once and (view or not single or node in terms)
+        once = once and (view or not single)
         written = number or once or node.op.name in ALWAYS_INSIDE
         if written and node not in shared:
             length[node] = inside

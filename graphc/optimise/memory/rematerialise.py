@@ -13,7 +13,6 @@ from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.storage import holder, seen_in
 from graphc.optimise.memory.estimate import Liveness, Sizes
-from graphc.optimise.memory.running_sums import is_mixed
 from graphc.records import replace
 
 SOON = 8
@@ -25,13 +24,12 @@ Allowed = Callable[[Node], bool]
 
 def cheap(node: Node) -> bool:
     """True for a node that takes a few operations for each of its elements."""
-    few = node.op.structure in ("elementwise", "constant") or node.op is accumulate
-    return few and not is_mixed(node)
+    return node.op.structure in ("elementwise", "constant") or node.op is accumulate
 
 
 def anything(node: Node) -> bool:
-    """True for any operation but a sum that is printed otherwise without a name of its own."""
-    return not is_mixed(node)
+    """True for any operation."""
+    return True
 
 
 def droppable(

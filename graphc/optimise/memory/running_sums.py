@@ -12,9 +12,6 @@ from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate
 from graphc.records import replace
 
-SUMS = frozenset({"+", "-", "accumulate"})
-"""As terms these are written without parentheses, in the order of the whole sum."""
-
 
 @verified
 def add_as_computed(graph: Graph) -> Graph:
@@ -34,14 +31,9 @@ def add_as_computed(graph: Graph) -> Graph:
     return replace(done, names={**names, **done.names})
 
 
-def is_mixed(node: Node) -> bool:
-    """True for a sum of which a term is a sum itself."""
-    return node.op is accumulate and any(arg.op.name in SUMS for arg in node.args[1:])
-
-
 def _is_long(node: Node) -> bool:
     many = node.op is accumulate and len(node.args) > 2 and node.args[0].op is not BOUND
-    return many and all(arg.type == node.type for arg in node.args) and not is_mixed(node)
+    return many and all(arg.type == node.type for arg in node.args)
 
 
 def _one_by_one(node: Node, args: tuple[Node, ...]) -> Node:

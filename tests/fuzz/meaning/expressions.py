@@ -46,9 +46,13 @@ def _subscript(frame: Frame, one: tree.Subscript, names: tuple[str, ...]) -> Any
     if isinstance(value, list):
         return value[frame.evaluate(one.indices[0])]
     index = tuple(_part(frame, each) for each in one.indices)
-    if 0 in np.shape(value) and any(isinstance(each, int) for each in index):
-        value = np.zeros(np.maximum(np.shape(value), 1))  # in a step that is not taken
-    return array(value[index])
+    try:
+        return array(value[index])
+    except IndexError:  # an element of nothing, in a step that is not taken
+        axes = [each for each in index if each is not None]
+        chosen = [place for place, each in enumerate(axes) if isinstance(each, int)]
+        shape = [n or int(place in chosen) for place, n in enumerate(np.shape(value))]
+        return np.zeros(shape)[index]
 
 
 def _part(frame: Frame, one: Any) -> Any:

@@ -65,9 +65,8 @@ def _sum_over_children(
         lines.append(f"{step.target} {'+=' if start else '='} (")
         for number, (arg, part) in enumerate(parts[start : start + LONGEST_SUM]):
             subtracted = bool(number) and arg.op is negative and arg not in program.variables
-            text = operand(arg).text
-            if subtracted:
-                text = operand(arg.args[0]).within(SUM + 1)
+            written = operand(arg.args[0] if subtracted else arg)
+            text = written.within(SUM + bool(number))  # sums in sums are computed by themselves
             text = f"{FLOAT}({text})" if start + number == typed else text
             sign = "- " if subtracted else "+ " if number else ""
             said = term(part, adjoint.of, program)
