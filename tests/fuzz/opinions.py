@@ -19,9 +19,9 @@ NEAR = 1e-5
 def by_differences(point: Point, s: Slopes, seed: int) -> str:
     """What is wrong along one direction by differences, "" where nothing is, or nothing is sure.
 
-    Two widths must agree, or the function has a kink between. At a kink each operation takes a slope
-    of its own, and what they make together is no error, unless it is far from what both sides say;
-    nor is anything where elements change places.
+    Two widths must agree, or the function has a kink between. At a kink each operation takes a
+    slope of its own, and what they make together is no error, unless it is far from what both sides
+    say; nor is anything where elements change places.
     """
     along = np.random.default_rng(seed).normal(size=s.directions.shape[1])
     step = s.directions @ along
