@@ -93,6 +93,103 @@ def test_a_derivative_that_is_one_is_not_spoken_of() -> None:
     assert "⊙ d_loss" in text[text.index("def backward") :].partition("\n\n\n")[0]
 
 
+STEPS = """dim B
+input x: [B, 3]
+param W: [3, 4]; param b: [4]
+h = tanh(x @ W + b)
+r = h * sigmoid(h @ ones([4, 4]))
+scan walk[t in 3] carry c = r { z = c * r; next c = sin(z) + h }
+output y = sum(c**2)
+"""
+FORMULAS = {
+    "h": lambda x, W, b: np.tanh(x @ W + b),
+    "r": lambda h: h / (1 + np.exp(-h @ np.ones((4, 4)))),
+    "walk_z": lambda c, r: c * r,
+    "walk_c_next": lambda walk_z, h: np.sin(walk_z) + h,
+    "y": lambda c: np.sum(c**2),
+    "d_c": lambda c: 2 * c,
+    "d_W": lambda x, h, d_h: x.T @ (d_h * (1 - h * h)),
+    "d_b": lambda h, d_h: np.sum(d_h * (1 - h * h), axis=0),
+}
+"""What statements say, and the derivatives that second ones are of."""
+CHAIN = re.compile(r"^(?P<space> +)(?P<target>\w+) = .*")
+FACTOR = re.compile(r"\(?∂(\w+)/∂(\w+)\)?(ᵀ?)(?: (?:⊙ )?(\w+))?$")
+
+
+def chains_of(clause: str, called: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """What stands beside the derivatives of a function, with its variables there as it runs."""
+    source = Source("steps.graph", f"{STEPS}derive {clause}\n")
+    text = Compilation(source, Options(level="-O0")).text
+    text = re.sub(r"(?m)^ +del (?:\([^()]*\)|.*)\n", "", text)
+    lines, said = [], []
+    above = ""
+    for line in text.splitlines():
+        lines.append(line)
+        code, _, beside = line.partition("  # ")
+        found = CHAIN.match(code)
+        comment = re.sub(r", \S+' = .*|: \[.*", "", beside or above)
+        if found and "∂" in comment and "loop" not in comment and not code.endswith("("):
+            lines.append(f"{found['space']}_SEEN.append(({len(said)}, {{**locals()}}))")
+            said.append((found["target"], comment))
+        above = line.strip().removeprefix("# ") if line.strip().startswith("# ") else ""
+    start = lines.index("FLOAT = np.float64")
+    whole = "\n".join([*lines[:start], "_SEEN = []", *lines[start:]])
+    module: Any = load(whole, "steps")
+    params, x = module.init(seed=0), np.random.default_rng(0).normal(size=(2, 3))
+    rng = np.random.default_rng(1)
+    tangents = {name: rng.normal(size=np.shape(value)) for name, value in params.items()}
+    more = {} if clause.startswith("jacobian") else {"tangents": tangents}
+    getattr(module, called)(params, x, **more)
+    return [(*said[number], variables) for number, variables in module._SEEN]
+
+
+def along(value: str, by: str, direction: Any, variables: dict[str, Any]) -> Any:
+    """The derivative of what a statement says, by one of its operands, along a direction."""
+    formula = FORMULAS[value]
+    operands = formula.__code__.co_varnames[: formula.__code__.co_argcount]
+    given = {name: np.asarray(variables[name], float) for name in operands}
+    moved = [formula(**{**given, by: given[by] + step * direction}) for step in (1e-6, -1e-6)]
+    return (moved[0] - moved[1]) / 2e-6
+
+
+@pytest.mark.parametrize("clause", ["jvp y wrt params", "hvp y wrt params"])
+def test_tangents_are_what_stands_beside_them(clause: str) -> None:
+    """t_v is the sum over its terms (∂v/∂u) t_u of what v is along t_u, by central differences."""
+    checked = set()
+    for target, comment, variables in chains_of(clause, clause.split()[0] + "_y"):
+        factors = [FACTOR.match(term) for term in comment.split(" + ")]
+        if not target.startswith("t_") or target.removeprefix("t_") not in FORMULAS:
+            continue
+        found = np.asarray(variables[target], float)
+        total = np.zeros_like(found)
+        for factor in factors:
+            assert factor is not None, comment
+            total += along(factor[1], factor[2], variables[factor[4]], variables)
+        np.testing.assert_allclose(found, total, 1e-6, 1e-8, err_msg=f"{target}: {comment}")
+        checked.add(target)
+    expected = {"t_h", "t_r", "t_walk_z", "t_walk_c_next"}
+    assert checked >= expected | ({"t_y"} if "jvp" in clause else {"t_d_c", "t_d_W", "t_d_b"})
+
+
+def test_rows_of_jacobians_are_what_stands_beside_them() -> None:
+    """d_v · u is the sum over its terms (∂c/∂v)ᵀ d_c of d_c times what c is along u."""
+    ends = {
+        target: (comment, variables)
+        for target, comment, variables in chains_of("jacobian y wrt params", "jacobian_y")
+    }
+    for target in ("d_c", "J_y_W", "J_y_b"):
+        comment, variables = ends[target]
+        found = np.asarray(variables[target], float)
+        direction = np.random.default_rng(2).normal(size=found.shape)
+        total = 0.0
+        for term in comment.split(" + "):
+            factor = FACTOR.match(term)
+            assert factor is not None, comment
+            seed = variables[factor[4]] if factor[4] else 1.0
+            total += np.sum(seed * along(factor[1], factor[2], direction, variables))
+        np.testing.assert_allclose(np.sum(found * direction), total, 1e-5, err_msg=comment)
+
+
 @pytest.mark.parametrize(
     ("clause", "said"),
     [

@@ -32,8 +32,8 @@ def pushforward(
 
     (Griewank and Walther 2008, §3.1), to which a seed of x_j itself is added: derivatives are
     total. A node that no seed reaches, or only through what has no derivative, is left out: its
-    tangent is zero. What is `given` is not looked behind. `moving` are the tangents of bound nodes:
-    two loops that take the same steps carry the same tangents, and so become one. Where what is
+    tangent is zero. What is `given` is not looked behind. `moving` are the tangents in loops: two
+    loops that take the same steps carry the same tangents, and so become one. Where what is
     built may be differentiated by nodes between, rules are kept `apart`, as by `pullback`.
     """
     moving = {} if moving is None else moving

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from graphc.ir.graph import Node
-from graphc.ir.loop import Element, bound, limit, loop_arguments, loop_of, make_loop, result
+from graphc.ir.loop import BOUND, Element, bound, limit, loop_arguments, loop_of, make_loop, result
 from graphc.ops.shape.shaping import filled
 from graphc.records import replace
 
@@ -54,6 +54,8 @@ def push_loop(
             break
         carried |= more
 
+    moving |= {of: tangent for of, tangent in moved.items() if of.op is not BOUND}
+
     def found(of: Node) -> Node:
         return moved[of] if of in moved else filled(0.0, of.shape)
 
@@ -66,7 +68,7 @@ def push_loop(
         elements=(*loop.elements, *elements.values()),
         nexts=(*loop.nexts, *(found(following) for _, following, _ in both)),
         collected=tuple(moved[item] for item in stacked),
-        adjoints=(),
+        adjoints=loop.adjoints,
     )
     starts = [tangents.get(initial) or filled(0.0, initial.shape) for _, _, initial in both]
     more_sources = [tangents[s] for s in sources if s in tangents]

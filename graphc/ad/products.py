@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from graphc.ad.chains import adjoint_names, tangent_names
 from graphc.ad.forward import pushforward
 from graphc.ad.functions import adjoint_of, labels, values
 from graphc.ad.request import Request
@@ -29,12 +30,14 @@ from graphc.ops.shape.shaping import filled, unindex
 @verified
 def tangents(asked: Request) -> Graph:
     """Build the outputs, and the tangents (new sources, by path) pushed forward to them."""
-    pushed = pushforward(directions(asked.wrt), asked.outputs.values())
+    moving: dict[Node, Node] = {}
+    pushed = pushforward(directions(asked.wrt), asked.outputs.values(), moving=moving)
     results = values(asked.outputs)
     results |= {
         ResultKey("tangent", out): tangent_of(pushed, node) for out, node in asked.outputs.items()
     }
-    return Graph(asked.name, results, {**tangent_names(pushed, asked.names), **asked.names})
+    called = tangent_names(pushed, asked.names, moving)
+    return Graph(asked.name, results, {**called, **asked.names})
 
 
 @verified
@@ -47,13 +50,14 @@ def hessian_products(asked: Request) -> Graph:
     output, wrt, names = alias_wrt(asked.output[1], asked.wrt, asked.names)
     gradients, adjoints = gradients_of(output, wrt)
     called = adjoint_names(adjoints.values(), names)
-    pushed = pushforward(directions(wrt), gradients.values())
+    moving: dict[Node, Node] = {}
+    pushed = pushforward(directions(wrt), gradients.values(), moving=moving)
     results = {gradient_by(path): node for path, node in gradients.items()}
     results |= {
         ResultKey("product", by=path): tangent_of(pushed, node) for path, node in gradients.items()
     }
     commented = tuple(adjoints.values())
-    known = {**tangent_names(pushed, {**called, **names}), **names}
+    known = {**tangent_names(pushed, {**called, **names}, moving), **names}
     return Graph(asked.name, results, known, commented, labels(commented, names))
 
 
@@ -85,20 +89,6 @@ def embed_tangent(tangent: Node, node: Node) -> Node:
 def tangent_of(pushed: Mapping[Node, Node], node: Node) -> Node:
     """Return the tangent of a node; zeros where no seed reaches it."""
     return pushed[node] if node in pushed else filled(0.0, node.shape)
-
-
-def tangent_names(pushed: Mapping[Node, Node], names: Mapping[Node, str]) -> dict[Node, str]:
-    """Name the tangent of a named node `t_name`."""
-    return {
-        tangent: f"t_{names[node]}"
-        for node, tangent in pushed.items()
-        if node in names and tangent.op is not TANGENT
-    }
-
-
-def adjoint_names(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:
-    """Name the adjoint of a named node `d_name`."""
-    return {a.value: f"d_{names[a.of]}" for a in adjoints if a.of in names}
 
 
 def alias_wrt(

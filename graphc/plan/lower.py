@@ -23,6 +23,7 @@ from graphc.ir.results import Role, result_number
 from graphc.names import Identifiers, flat
 from graphc.ops.loops import element_in_step
 from graphc.ops.storage import grows
+from graphc.plan.chains import chain_of
 from graphc.plan.hoist import constants, constants_read
 from graphc.plan.naming import (
     SLOPES,
@@ -95,16 +96,18 @@ def _planned(
         if node.op is LOOP:
             steps.append(_loop_step(graph, node, variables, scope, measure, alive, fast, single))
         elif node in variables and node.op not in (*SOURCES, RESULT):
-            steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
+            spoken = _spoken_of(graph, adjoints.get(node, ()))
+            chain = None if spoken else chain_of(graph, node, variables)
+            steps.append(Step(variables[node], node, spoken, chain=chain))
     ends = (*graph.results.values(), *kept)
     if fast:
         steps = reorder(steps, [step.node for step in steps], ends, variables)
     freed = with_frees(steps, variables, held_names(ends, given, variables))
-    spoken = {a.value for a in graph.adjoints if a.of in graph.names}
+    named = {a.value for a in graph.adjoints if a.of in graph.names}
     found = {
         a.of: variables[a.value]
         for a in graph.adjoints
-        if a.value in variables and (a.value.op in (BOUND, COTANGENT) or a.value not in spoken)
+        if a.value in variables and (a.value.op in (BOUND, COTANGENT) or a.value not in named)
     }
     labels = labels_of(graph, variables)
     ones = {labels[a.of] for a in graph.adjoints if _begins_with_one(a)}

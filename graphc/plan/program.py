@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Literal
 
+from graphc.ir.chain import Chain
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Adjoint, Node
 from graphc.ir.items import Items
@@ -46,9 +47,10 @@ class Step:
     """One statement, `target = node`.
 
     `adjoints` are those that it computes: the first gives the target its name, the others have
-    the same value. `frees` are the variables that no later statement reads. In a fast module
-    `way` says how the node is computed into the array `out`, or into a new one; that may be
-    `given`, a variable that holds an array of the caller, or None.
+    the same value; of another derivative the `chain` says what it comes of. `frees` are the
+    variables that no later statement reads. In a fast module `way` says how the node is computed
+    into the array `out`, or into a new one; that may be `given`, a variable that holds an array of
+    the caller, or None.
     """
 
     target: str
@@ -58,6 +60,7 @@ class Step:
     way: Way = ""
     out: Storage | None = None
     given: str = ""
+    chain: Chain | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 
+from graphc.ir.chain import Chain, Link
 from graphc.ir.graph import COTANGENT, Adjoint, Node, Term
 from graphc.ir.loop import BOUND, LOOP
+from graphc.names import flat
 from graphc.plan.naming import SLOPES
 from graphc.plan.program import Program, Step
 from graphc.source import Span
@@ -91,6 +94,42 @@ def terms(adjoint: Adjoint, program: Program) -> str:
     return " + ".join(dict.fromkeys(said))
 
 
+LONGEST_CHAIN = 66
+"""Characters of the terms that a comment tells; the others it counts."""
+
+
+def chained(step: Step) -> str:
+    """Write a derivative as the chain rule has it: `(∂h/∂W) t_W + ∂h/∂z ⊙ t_z: [B, 4]`."""
+    chain = step.chain
+    if chain is None or not (chain.links or chain.loops):
+        return ""
+    said = [_link(link, chain) for link in chain.links]
+    said += [f"{'' if chain.forward else 'back '}through the loop over {i}" for i in chain.loops]
+    fitting = max(1, sum(length <= LONGEST_CHAIN for length in accumulate(map(len, said))))
+    if len(said) > fitting:
+        said = [*said[:fitting], f"{len(said) - fitting} other{'s' * (len(said) > fitting + 1)}"]
+    slopes = [SLOPES[name] for name in chain.slopes if name in SLOPES]
+    return f"{', '.join([' + '.join(said), *slopes])}{shaped(step.node)}"
+
+
+def _link(link: Link, chain: Chain) -> str:
+    ends = (chain.of, link.other) if chain.forward else (link.other, chain.of)
+    top, bottom = map(flat, ends)
+    if link.diagonal:
+        return f"∂{top}/∂{bottom}{f' ⊙ {link.derivative}' if link.derivative else ''}"
+    if chain.forward and not link.derivative:
+        return f"∂{top}/∂{bottom}"
+    turned = "" if chain.forward else "ᵀ"
+    return f"(∂{top}/∂{bottom}){turned}{f' {link.derivative}' if link.derivative else ''}"
+
+
+def shaped(node: Node) -> str:
+    """Write the shape of an array behind what is said of it."""
+    return f": [{', '.join(map(str, node.shape))}]" if node.rank else ""
+
+
 def beside(step: Step, program: Program) -> str:
-    """Write what stands beside a statement: the terms of an adjoint, or what it comes from."""
-    return terms(step.adjoints[0], program) if step.adjoints else place(step.node)
+    """Write what stands beside a statement: terms of the chain rule, or what it comes from."""
+    if step.adjoints:
+        return terms(step.adjoints[0], program)
+    return chained(step) or place(step.node)

@@ -13,6 +13,7 @@ from graphc.ad.jacobian.seeding import (
     aligned_pairs,
     forward_passes,
     is_apart,
+    name_of,
     reverse_passes,
     row_passes,
 )
@@ -50,7 +51,8 @@ def build_blocks(
         for path, by in wrt.items():
             key = out, path
             made[key] = arrange_block(passes.get(key), node, by, pairs[key])
-            names.setdefault(made[key], called.format(out=out, path=path))
+            name = called.format(out=out, path=path)
+            names.setdefault(made[key], name_of(name, passes.get(key)))
     return made
 
 
@@ -97,7 +99,8 @@ def build_blocks_per(
             made[out, path] = arrange_block(
                 passes.get((out, path)), node, by, pairs[out, path], apart=node.shape.index(per)
             )
-            names.setdefault(made[out, path], called.format(out=out, path=path))
+            name = called.format(out=out, path=path)
+            names.setdefault(made[out, path], name_of(name, passes.get((out, path))))
     return made
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from graphc.ad.chains import adjoint_names
 from graphc.ad.functions import labels, values
 from graphc.ad.jacobian.blocks import Blocks, build_blocks, build_blocks_per
 from graphc.ad.jacobian.per_example import gradients_by_position
-from graphc.ad.products import adjoint_names, alias_wrt, gradients_of
+from graphc.ad.products import alias_wrt, gradients_of
 from graphc.ad.request import Request
 from graphc.ir.graph import Adjoint, Graph, Node
 from graphc.ir.results import WHOLE, ResultKey

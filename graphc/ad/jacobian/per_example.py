@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from graphc.ad.chains import tangent_names
 from graphc.ad.forward import pushforward
 from graphc.ad.functions import values
 from graphc.ad.jacobian.blocks import build_blocks_per
 from graphc.ad.per_axis import AxisTrace, follow_axis
-from graphc.ad.products import alias_wrt, directions, tangent_names, tangent_of
+from graphc.ad.products import alias_wrt, directions, tangent_of
 from graphc.ad.request import Request
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
@@ -62,10 +63,11 @@ def hessian_products_per(asked: Request, per: Dim) -> Graph:
     name, output = asked.output
     node, wrt, called = alias_wrt(output, asked.wrt, asked.names)
     _, gradients = gradients_by_position((name, node), wrt, called, per)
-    moved = pushforward(directions(wrt), gradients.values())
+    moving: dict[Node, Node] = {}
+    moved = pushforward(directions(wrt), gradients.values(), moving=moving)
     results = {gradient_by(path): members_first(path, block) for path, block in gradients.items()}
     results |= {
         ResultKey("product", by=path): members_first(path, tangent_of(moved, block))
         for path, block in gradients.items()
     }
-    return Graph(asked.name, results, {**tangent_names(moved, called), **called})
+    return Graph(asked.name, results, {**tangent_names(moved, called, moving), **called})

@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from graphc.ad.align import alignment
 from graphc.ad.batch import batch
+from graphc.ad.chains import adjoint_names, tangent_names
 from graphc.ad.forward import pushforward
 from graphc.ad.functions import adjoint_of
 from graphc.ad.per_axis import AxisTrace, follow_axis
 from graphc.ad.positions import Apart
-from graphc.ad.products import adjoint_names, embed_tangent, tangent_names
+from graphc.ad.products import embed_tangent
 from graphc.ad.reverse import pullback
+from graphc.ir.chain import Chain, DerivativeName, chain_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, with_args
 from graphc.ir.loop import bound
@@ -29,15 +31,24 @@ Label = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Derivatives of one output by one path for many seeds: `value` has the axes `labels`."""
+    """Derivatives of one output by one path for many seeds: `value` has the axes `labels`.
+
+    `chain` is the rule that they come of, where that is known.
+    """
 
     value: Node
     labels: tuple[Label, ...]
+    chain: Chain | None = None
 
     @property
     def axes(self) -> list[Label]:
         """List the labels, an axis of both as that of the output."""
         return [("of", k) if kind == "both" else (kind, k) for kind, k in self.labels]
+
+
+def name_of(name: str, found: Pass | None) -> str:
+    """Return the name of what a pass found, with its chain rule where that is known."""
+    return name if found is None or found.chain is None else DerivativeName(name, found.chain)
 
 
 Passes = dict[tuple[str, str], Pass]
@@ -100,7 +111,8 @@ def reverse_passes(
             for path, value in rows.items():
                 labels = [("of", k) for k in free]
                 labels += [_label(a, pairs[path]) for a in range(wrt[path].rank)]
-                found[out, path] = Pass(value, tuple(labels))
+                chain = chain_of(called.get(pulled[path]))
+                found[out, path] = Pass(value, tuple(labels), chain)
     return found
 
 
@@ -128,8 +140,9 @@ def forward_passes(
             }
             tangent = bound("tangent", by.type)
             seeds = {family_of(by): embed_tangent(tangent, by)}
-            moved = pushforward(seeds, chosen.values(), apart=apart)
-            called = tangent_names(moved, names)
+            moving: dict[Node, Node] = {}
+            moved = pushforward(seeds, chosen.values(), moving=moving, apart=apart)
+            called = tangent_names(moved, names, moving)
             pushed = {out: moved[node] for out, node in chosen.items() if node in moved}
             columns, free = apply_seeds(tangent, aligned, pushed, called, names)
             for out, value in columns.items():
@@ -160,7 +173,8 @@ def row_passes(
         swept, free = apply_seeds(cotangent, [axis], rows, called, names)
         for path, value in swept.items():
             by = [("by", a) for a in range(wrt[path].rank)]
-            found[out, path] = Pass(value, (*(("of", k) for k in free), ("of", axis), *by))
+            axes = (*(("of", k) for k in free), ("of", axis), *by)
+            found[out, path] = Pass(value, axes, chain_of(called.get(pulled[path])))
     return found
 
 

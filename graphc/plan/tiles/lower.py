@@ -238,7 +238,7 @@ class _Builder:
             if isinstance(step, LoopStep):
                 steps.append(loop_for_block(self.loops[step.node], parts, variables, outer))
             else:
-                steps.append(Step(variables[new], new, step.adjoints))
+                steps.append(Step(variables[new], new, step.adjoints, chain=step.chain))
         steps = arguments_first(steps, variables)
         # Functions of modes stand together.
         name = self.names.fresh("_".join(("block", *self.program.part)))

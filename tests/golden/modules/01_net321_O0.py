@@ -231,7 +231,7 @@ def jacobian_a2(
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [3], t: [1] -> a2: [1] by x: [3].
     """
@@ -242,13 +242,13 @@ def jacobian_a2(
     z2 = W2 @ a1 + b2  # z2 = W2 @ a1 + b2
     a2 = np.exp(np.minimum(z2, 0)) / (1 + np.exp(-np.abs(z2)))  # output a2 = sigmoid(z2)
     del z2
-    d_z2 = a2 * (1 - a2)
+    d_z2 = a2 * (1 - a2)  # ∂a2/∂z2, σ' = σ (1 - σ): [1]
     del a2
-    d_a1 = W2.T @ d_z2  # z2 = W2 @ a1 + b2
+    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2: [2]
     del d_z2
-    d_z1 = d_a1 * (a1 * (1 - a1))  # a1 = sigmoid(z1)
+    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1, σ' = σ (1 - σ): [2]
     del a1, d_a1
-    d_x = W1.T @ d_z1  # z1 = W1 @ x + b1
+    d_x = W1.T @ d_z1  # (∂z1/∂x)ᵀ d_z1: [3]
     del d_z1
     J_a2_x = d_x.reshape((1, 3))
     del d_x

@@ -445,12 +445,12 @@ def _jacobian_a2_arrays(
     a2_sum = np.add(1, a2_exp, s4)
     a2 = np.divide(a2_exp, a2_sum, s3)
     d_z2_difference = np.subtract(1, a2, s4)
-    d_z2 = np.multiply(a2, d_z2_difference, s3)
+    d_z2 = np.multiply(a2, d_z2_difference, s3)  # ∂a2/∂z2, σ' = σ (1 - σ): [1]
     d_z1_difference = np.subtract(1, a1, s2)  # a1 = sigmoid(z1)
     d_z1_product = np.multiply(a1, d_z1_difference, s1)
-    d_a1 = np.dot(W2.T, d_z2, s2)  # z2 = W2 @ a1 + b2
-    d_z1 = np.multiply(d_a1, d_z1_product, s2)  # a1 = sigmoid(z1)
-    d_x = np.dot(W1.T, d_z1)  # z1 = W1 @ x + b1
+    d_a1 = np.dot(W2.T, d_z2, s2)  # (∂z2/∂a1)ᵀ d_z2: [2]
+    d_z1 = np.multiply(d_a1, d_z1_product, s2)  # ∂a1/∂z1 ⊙ d_a1, σ' = σ (1 - σ): [2]
+    d_x = np.dot(W1.T, d_z1)  # (∂z1/∂x)ᵀ d_z1: [3]
     J_a2_x = d_x.reshape((1, 3))
     del d_x
     _give(_scratch, _jacobian_a2_scratch_reverse)

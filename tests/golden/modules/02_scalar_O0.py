@@ -157,14 +157,14 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
-    J_f_y = 3 * x ** 2  # output f = 3 * x**2 * y
-    J_g_y = 8 * y ** 7  # output g = 2 * x + y**8
-    J_f_x = y * 3 * (2 * x)  # output f = 3 * x**2 * y
+    J_f_y = 3 * x ** 2  # ∂f/∂y
+    J_g_y = 8 * y ** 7  # ∂g/∂y
+    J_f_x = y * 3 * (2 * x)  # ∂f/∂x
     J_concatenate = np.concatenate((J_f_x.reshape((1, 1)), J_f_y.reshape((1, 1))), axis=1)
     J_concatenate_2 = np.concatenate((np.broadcast_to(FLOAT(2), (1, 1)), J_g_y.reshape((1, 1))), axis=1)
     J = np.concatenate((J_concatenate, J_concatenate_2), axis=0)
@@ -183,7 +183,7 @@ def hvp_f(
 
     A tangent is given by path; what is left out is 0.
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
-    the tangents given, and t_d_v that of d_v.
+    the tangents given, and t_d_v that of d_v. Beside each stands what it comes of.
 
     Shapes: x: [], y: [] -> f: [] by x: [], y: [].
     """
@@ -195,8 +195,8 @@ def hvp_f(
     d_x_product = 2 * x  # output g = 2 * x + y**8
     d_f_power = y * 3  # ∂f/∂f_power ⊙ y
     d_x = d_f_power * d_x_product  # ∂f_power/∂x ⊙ d_f_power
-    t_d_y = t_x * d_x_product * 3  # output f = 3 * x**2 * y
-    t_d_x = t_y * 3 * d_x_product + t_x * 2 * d_f_power
+    t_d_y = t_x * d_x_product * 3  # ∂d_y/∂x ⊙ t_x
+    t_d_x = t_y * 3 * d_x_product + t_x * 2 * d_f_power  # ∂d_x/∂x ⊙ t_x + ∂d_x/∂y ⊙ t_y
     return {
         'x': FLOAT(d_x),
         'y': FLOAT(d_y),

@@ -197,9 +197,9 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     try:
         x = float(x)
         y = float(y)
-        J_f_y = 3.0 * (x * x)  # output f = 3 * x**2 * y
-        J_g_y = 8.0 * math_pow(y, 7.0)  # output g = 2 * x + y**8
-        J_f_x = y * 3.0 * (2.0 * x)  # output f = 3 * x**2 * y
+        J_f_y = 3.0 * (x * x)  # ∂f/∂y
+        J_g_y = 8.0 * math_pow(y, 7.0)  # ∂g/∂y
+        J_f_x = y * 3.0 * (2.0 * x)  # ∂f/∂x
         matrix = np_empty((2, 2))
         _pack_4(matrix, 0, J_f_x, J_f_y, 2, J_g_y)
         return matrix
@@ -219,10 +219,10 @@ def _J_arrays(x: ArrayLike, y: ArrayLike) -> Array:
     x, y = _enter(x, y)
     _scratch = _take(_J_scratch_reverse)
     J_broadcast_to, s1, s2 = _scratch
-    J_f_y = 3 * np.square(x)  # output f = 3 * x**2 * y
+    J_f_y = 3 * np.square(x)  # ∂f/∂y
     J_g_y_square = np.square(y)  # output g = 2 * x + y**8
-    J_g_y = 8 * (y * J_g_y_square * np.square(J_g_y_square))
-    J_f_x = 3 * y * (2 * x)  # output f = 3 * x**2 * y
+    J_g_y = 8 * (y * J_g_y_square * np.square(J_g_y_square))  # ∂g/∂y
+    J_f_x = 3 * y * (2 * x)  # ∂f/∂x
     J_concatenate = np.concatenate((J_f_x.reshape((1, 1)), J_f_y.reshape((1, 1))), 1, s1)
     J_concatenate_2 = np.concatenate((J_broadcast_to, J_g_y.reshape((1, 1))), 1, s2)
     J = np.concatenate((J_concatenate, J_concatenate_2), 0)
@@ -250,8 +250,8 @@ def hvp_f(
     d_x_product = 2 * x  # output g = 2 * x + y**8
     d_f_square = 3 * y  # ∂f/∂f_square ⊙ y
     d_x = d_f_square * d_x_product  # ∂f_square/∂x ⊙ d_f_square
-    t_d_x = 3 * t_y * d_x_product + 2 * t_x * d_f_square  # output f = 3 * x**2 * y
-    t_d_y = 3 * (t_x * d_x_product)
+    t_d_x = 3 * t_y * d_x_product + 2 * t_x * d_f_square  # ∂d_x/∂x ⊙ t_x + ∂d_x/∂y ⊙ t_y
+    t_d_y = 3 * (t_x * d_x_product)  # ∂d_y/∂x ⊙ t_x
     d_y = 3 * np.square(x)  # ∂f/∂y
     return {
         'x': FLOAT(d_x),

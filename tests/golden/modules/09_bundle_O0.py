@@ -326,7 +326,7 @@ def Je(
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
     t_v holds tangents of v, d_v derivatives by v;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> e: [P, 2] by
     cam: [P, 11], pt: [P, 3], wt: [P].
@@ -376,24 +376,27 @@ def Je(
     proj_index = cam[:, 6:7]
     proj = proj_product * proj_index + cam[:, 7:9]
     del cam
-    t_e = proj - feat  # output e: [P, 2] = wt[:, _] * (proj - feat)
+    t_e = proj - feat  # ∂e/∂wt: [P, 2]
     del proj
     d_e = np.broadcast_to(np.eye(2, dtype=FLOAT).reshape((2, 1, 2)), (2, P, 2))
-    d_proj = d_e * wt[:, None]  # output e: [P, 2] = wt[:, _] * (proj - feat)
+    d_proj = d_e * wt[:, None]  # ∂e/∂proj: [2, P, 2]
     del d_e
     d_p_product = d_proj * proj_index  # proj = p * dist[:, _] * cam[:, 6:7] + cam[:, 7:9]
     del proj_index
-    d_dist = np.sum(d_p_product * p, axis=2)
-    d_r2 = d_dist * dist_index_2 * (2 * r2) + d_dist * dist_index  # r2 = sum(p**2, axis=-1)
+    d_dist = np.sum(d_p_product * p, axis=2)  # (∂proj/∂dist)ᵀ d_proj: [2, P]
+    d_r2 = d_dist * dist_index_2 * (2 * r2) + d_dist * dist_index  # ∂dist/∂r2 ⊙ d_dist: [2, P]
     del dist_index, dist_index_2
+    # r2 = sum(p**2, axis=-1)
     d_p_product_2 = np.broadcast_to(d_r2[:, :, None], (2, P, 2)) * (2 * p)
     del d_r2
-    d_p = d_p_product * dist[:, None] + d_p_product_2  # p = Xc[:, 0:2] / Xc[:, 2:3]
+    # (∂r2/∂p)ᵀ d_r2 + ∂proj/∂p ⊙ d_proj: [2, P, 2]
+    d_p = d_p_product * dist[:, None] + d_p_product_2
     del dist, d_p_product, d_p_product_2
-    # rodrigues(cam[:, 0:3], pt - c…: Y = where(ok[:, _], turned, X + cross(r, X))
+    # (∂p/∂Xc)ᵀ d_p: [2, P, 3]
     d_Xc = np.concatenate((d_p / p_index, np.sum(d_p * (-p / p_index), axis=2)[:, :, None]), axis=2)
     del p_index, p, d_p
-    d_Xc_turned = np.where(Xc_ok[:, None], d_Xc, 0)
+    d_Xc_turned = np.where(Xc_ok[:, None], d_Xc, 0)  # ∂Xc/∂Xc_turned ⊙ d_Xc: [2, P, 3]
+    # rodrigues(cam[:, 0:3], pt - c…: Y = where(ok[:, _], turned, X + cross(r, X))
     d_cam_where = np.where(~Xc_ok[:, None], d_Xc, 0)
     del d_Xc
     # rodrigues(cam[:, 0:3], pt - c…: turned = X * c[:, _] + cross(w, X) * sin(th)[:, _] + w * (s…
@@ -403,27 +406,29 @@ def Je(
     d_Xc_w_product = d_Xc_turned * Xc_turned_sin[:, None]
     d_Xc_th_product = np.sum(d_Xc_turned * Xc_turned_cross, axis=2) * Xc_c
     del Xc_turned_cross
-    # rodrigues(cam[:, 0:3], pt - c…: c = cos(th)
+    # (∂Xc_turned/∂Xc_c)ᵀ d_Xc_turned: [2, P]
     d_Xc_c = -(d_Xc_w_sum * Xc_turned_sum_2) + np.sum(d_Xc_turned * Xc_turned_difference, axis=2)
     del Xc_turned_sum_2, d_Xc_w_sum
-    # rodrigues(cam[:, 0:3], pt - c…: w = r / th[:, _]
+    # (∂Xc_turned/∂Xc_w)ᵀ d_Xc_turned: [2, P, 3]
     d_Xc_w = d_Xc_turned * Xc_turned_product[:, None] + d_Xc_w_broadcast_to * Xc_turned_difference + np.cross(Xc_turned_difference, d_Xc_w_product)
     del Xc_turned_product
+    # rodrigues(cam[:, 0:3], pt - c…: w = r / th[:, _]
     d_Xc_th_sum = np.sum(d_Xc_w * (-Xc_w / Xc_th[:, None]), axis=2)
-    # rodrigues(cam[:, 0:3], pt - c…: th = sqrt(where(ok, sq, 1))
+    # (∂Xc_w/∂Xc_th)ᵀ d_Xc_w + ∂Xc_c/∂Xc_th ⊙ d_Xc_c + 1 other: [2, P]
     d_Xc_th = d_Xc_th_product + d_Xc_c * -Xc_turned_sin + d_Xc_th_sum
     del Xc_turned_sin, d_Xc_th_product, d_Xc_c, d_Xc_th_sum
-    d_Xc_sq = np.where(Xc_ok, d_Xc_th / (2 * Xc_th), 0)
+    d_Xc_sq = np.where(Xc_ok, d_Xc_th / (2 * Xc_th), 0)  # ∂Xc_th/∂Xc_sq ⊙ d_Xc_th: [2, P]
     del Xc_ok, d_Xc_th
     # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)
     d_cam_product = np.broadcast_to(d_Xc_sq[:, :, None], (2, P, 3)) * (2 * Xc_sq_index)
     del d_Xc_sq
-    # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
+    # (∂Xc_turned/∂pt)ᵀ d_Xc_turned + (∂Xc/∂pt)ᵀ d_Xc: [2, P, 3]
     d_pt = d_cam_where + np.cross(d_cam_where, Xc_sq_index) + d_Xc_w_broadcast_to * Xc_w + np.cross(d_Xc_w_product, Xc_w) + d_Xc_turned * Xc_c[:, None]
     del Xc_sq_index, Xc_w, Xc_c, d_Xc_turned, d_Xc_w_broadcast_to, d_Xc_w_product
+    # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     d_cam_total = np.cross(Xc_turned_difference, d_cam_where) + d_Xc_w / Xc_th[:, None] + d_cam_product
     del Xc_th, Xc_turned_difference, d_Xc_w, d_cam_where, d_cam_product
-    # cam = cams[obs[:, 0]]
+    # (∂Xc_sq/∂cam)ᵀ d_Xc_sq + (∂Xc_w/∂cam)ᵀ d_Xc_w + 4 others: [2, P, 11]
     d_cam = np.concatenate((d_cam_total, -d_pt, np.sum(d_proj * proj_product, axis=2)[:, :, None], d_proj, (d_dist * r2)[:, :, None], (d_dist * dist_power)[:, :, None]), axis=2)
     del r2, dist_power, proj_product, d_proj, d_dist, d_cam_total
     J_e_cam = d_cam.transpose(1, 0, 2)
@@ -451,13 +456,13 @@ def Jw(
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> ew: [P] by
     wt: [P].
     """
     _, _, wt, _, _, _, _, _ = _enter(cams, pts, wt, obs, feat)
-    d_wt = -1 * (2 * wt)  # output ew: [P] = 1 - wt**2
+    d_wt = -1 * (2 * wt)  # ∂ew/∂wt: [P]
     return {
         'ew': {
             'wt': d_wt,

@@ -1070,7 +1070,7 @@ def Jw(
     wt: [P].
     """
     _, _, wt, _, _, _, _, _ = _enter(cams, pts, wt, obs, feat)
-    d_wt = np.multiply(-2, wt)  # output ew: [P] = 1 - wt**2
+    d_wt = np.multiply(-2, wt)  # ∂ew/∂wt: [P]
     return {
         'ew': {
             'wt': d_wt,

@@ -221,11 +221,11 @@ def hessian_loss(
     Shapes: params, X: [N, D], y: [N] -> loss: [] by w: [D].
     """
     X, _, _, _, N = _enter(params, X, y)
-    d_d_yhat = X.T  # output yhat = X @ w + b
-    d_yhat = d_d_yhat * (1 / FLOAT(N)) * 2  # output loss = mean((yhat - y)**2) + lam * sum(w**2)
+    d_d_yhat = X.T  # (∂d_w/∂d_yhat)ᵀ: [5, N]
+    d_yhat = d_d_yhat * (1 / FLOAT(N)) * 2  # ∂d_yhat/∂yhat ⊙ d_d_yhat: [5, N]
     del d_d_yhat
     d_d_w = np.eye(5, dtype=FLOAT)
-    H_w_w = d_d_w * 0.01 * 2 + d_yhat @ X
+    H_w_w = d_d_w * 0.01 * 2 + d_yhat @ X  # (∂yhat/∂w)ᵀ d_yhat + (∂d_w/∂w)ᵀ: [5, 5]
     del d_d_w, d_yhat
     return {
         'w': {'w': H_w_w,},
@@ -243,7 +243,7 @@ def hvp_loss(
 
     A tangent is given by path; what is left out is 0.
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
-    the tangents given, and t_d_v that of d_v.
+    the tangents given, and t_d_v that of d_v. Beside each stands what it comes of.
 
     Shapes: params, X: [N, D], y: [N] -> loss: [] by params.
     """
@@ -262,11 +262,11 @@ def hvp_loss(
         + X.T @ d_yhat  # (∂yhat/∂w)ᵀ d_yhat
     )
     del d_yhat
-    t_yhat = X @ t_w + t_b  # output yhat = X @ w + b
-    t_d_yhat = t_yhat * 2 * d_yhat_quotient  # output loss = mean((yhat - y)**2) + lam * sum(w**2)
+    t_yhat = X @ t_w + t_b  # (∂yhat/∂w) t_w + (∂yhat/∂b) t_b: [N]
+    t_d_yhat = t_yhat * 2 * d_yhat_quotient  # ∂d_yhat/∂yhat ⊙ t_yhat: [N]
     del t_yhat
-    t_d_b = np.sum(t_d_yhat, axis=0)  # output yhat = X @ w + b
-    t_d_w = t_w * 2 * 0.01 + X.T @ t_d_yhat
+    t_d_b = np.sum(t_d_yhat, axis=0)  # (∂d_b/∂d_yhat) t_d_yhat
+    t_d_w = t_w * 2 * 0.01 + X.T @ t_d_yhat  # (∂d_w/∂w) t_w + (∂d_w/∂d_yhat) t_d_yhat: [5]
     del t_d_yhat
     return {
         'w': d_w,

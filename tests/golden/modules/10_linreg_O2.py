@@ -267,11 +267,11 @@ def hessian_loss(
     X, _, _, _, N = _enter(params, X, y)
     _scratch = _take(_hessian_loss_scratch_reverse, N)
     H_w_w_product, H_w_w_product_3, s1 = _scratch
-    d_d_yhat = X.T  # output yhat = X @ w + b
-    H_w_w_matmul = np.dot(d_d_yhat, X, s1)
+    d_d_yhat = X.T  # (∂d_w/∂d_yhat)ᵀ: [5, N]
+    H_w_w_matmul = np.dot(d_d_yhat, X, s1)  # output yhat = X @ w + b
     del d_d_yhat
     H_w_w_product_2 = np.multiply(H_w_w_product, H_w_w_matmul, s1)
-    H_w_w = np.add(H_w_w_product_3, H_w_w_product_2)
+    H_w_w = np.add(H_w_w_product_3, H_w_w_product_2)  # (∂yhat/∂w)ᵀ d_yhat + (∂d_w/∂w)ᵀ: [5, 5]
     _give(_scratch, _hessian_loss_scratch_reverse, N)
     return {
         'w': {'w': H_w_w,},
@@ -313,16 +313,15 @@ def hvp_loss(
         d_w_matmul_part = np.dot(X_part.T, d_yhat)  # output yhat = X @ w + b
         d_b_part = np.add.reduce(d_yhat, 0)  # (∂yhat/∂b)ᵀ d_yhat
         t_yhat_matmul = np.dot(X_part, t_w, s1_2)  # output yhat = X @ w + b
-        t_yhat = np.add(t_yhat_matmul, t_b, s1_2)
-        # output loss = mean((yhat - y)**2) + lam * sum(w**2)
-        t_d_yhat = np.multiply(d_yhat_product, t_yhat, s1_2)
+        t_yhat = np.add(t_yhat_matmul, t_b, s1_2)  # (∂yhat/∂w) t_w + (∂yhat/∂b) t_b: [size]
+        t_d_yhat = np.multiply(d_yhat_product, t_yhat, s1_2)  # ∂d_yhat/∂yhat ⊙ t_yhat: [size]
         t_d_w_matmul_part = np.dot(X_part.T, t_d_yhat)  # output yhat = X @ w + b
-        t_d_b_part = np.add.reduce(t_d_yhat, 0)
+        t_d_b_part = np.add.reduce(t_d_yhat, 0)  # (∂d_b/∂d_yhat) t_d_yhat
         _give(_scratch, _hvp_loss_scratch_block, size)
         return (d_w_matmul_part, d_b_part, t_d_w_matmul_part, t_d_b_part)
     d_w_matmul, d_b, t_d_w_matmul, t_d_b = _blocks(block, N, 16, 11)
     d_w = np.add(d_w_product, d_w_matmul)  # ∂loss/∂w + (∂yhat/∂w)ᵀ d_yhat: [5]
-    t_d_w = np.add(t_d_w_product, t_d_w_matmul)
+    t_d_w = np.add(t_d_w_product, t_d_w_matmul)  # (∂d_w/∂w) t_w + (∂d_w/∂d_yhat) t_d_yhat: [5]
     _give(_scratch, _hvp_loss_scratch, N)
     return {
         'w': d_w,

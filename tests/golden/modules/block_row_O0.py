@@ -234,7 +234,7 @@ def J_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
     t_v holds tangents of v, d_v derivatives by v;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x1: [N1] -> f: [N4] by params.
     """
@@ -244,15 +244,15 @@ def J_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     t_f = θ3.T  # output f = θ3 @ sin(x3)
     d_x3 = np.cos(x3)
     d_f = np.broadcast_to(FLOAT(1), (2,))
-    d_θ3 = np.outer(d_f, np.sin(x3))  # output f = θ3 @ sin(x3)
+    d_θ3 = np.outer(d_f, np.sin(x3))  # (∂f/∂θ3)ᵀ: [2, 3]
     del x3, d_f
     J_f_θ3 = np.zeros((2, 2, 3), FLOAT)
     np.einsum('aab->ab', J_f_θ3)[...] = d_θ3
     del d_θ3
-    d_θ2 = d_x3 * x2  # output x3 = θ2 * x2 + x2**2
-    d_x2 = d_x3 * (2 * x2) + d_x3 * θ2  # output x2 = tanh(θ1 @ x1)
+    d_θ2 = d_x3 * x2  # ∂x3/∂θ2 ⊙ d_x3: [3]
+    d_x2 = d_x3 * (2 * x2) + d_x3 * θ2  # ∂x3/∂x2 ⊙ d_x3: [3]
     del d_x3
-    d_θ1 = np.outer(d_x2 * (1 - x2 * x2), x1)
+    d_θ1 = np.outer(d_x2 * (1 - x2 * x2), x1)  # (∂x2/∂θ1)ᵀ d_x2, tanh' = 1 - tanh²: [3, 4]
     del x2, d_x2
     J_f_θ1 = (t_f[:, :, None] * d_θ1[:, None, :]).transpose(1, 0, 2)
     del d_θ1
@@ -270,7 +270,7 @@ def blocks(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, dict[str
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
     t_v holds tangents of v, d_v derivatives by v;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x1: [N1] -> f: [N4] by params.
     """
@@ -280,15 +280,15 @@ def blocks(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, dict[str
     t_f = θ3.T  # output f = θ3 @ sin(x3)
     d_x3 = np.cos(x3)
     d_f = np.broadcast_to(FLOAT(1), (2,))
-    d_θ3 = np.outer(d_f, np.sin(x3))  # output f = θ3 @ sin(x3)
+    d_θ3 = np.outer(d_f, np.sin(x3))  # (∂f/∂θ3)ᵀ: [2, 3]
     del x3, d_f
     J_f_θ3 = np.zeros((2, 2, 3), FLOAT)
     np.einsum('aab->ab', J_f_θ3)[...] = d_θ3
     del d_θ3
-    d_θ2 = d_x3 * x2  # output x3 = θ2 * x2 + x2**2
-    d_x2 = d_x3 * (2 * x2) + d_x3 * θ2  # output x2 = tanh(θ1 @ x1)
+    d_θ2 = d_x3 * x2  # ∂x3/∂θ2 ⊙ d_x3: [3]
+    d_x2 = d_x3 * (2 * x2) + d_x3 * θ2  # ∂x3/∂x2 ⊙ d_x3: [3]
     del d_x3
-    d_θ1 = np.outer(d_x2 * (1 - x2 * x2), x1)
+    d_θ1 = np.outer(d_x2 * (1 - x2 * x2), x1)  # (∂x2/∂θ1)ᵀ d_x2, tanh' = 1 - tanh²: [3, 4]
     del x2, d_x2
     J_f_θ1 = (t_f[:, :, None] * d_θ1[:, None, :]).transpose(1, 0, 2)
     del d_θ1
@@ -310,13 +310,13 @@ def L1_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x1: [N1] -> x2: [N2] by θ1: [N2, N1].
     """
     x1, θ1, _, _ = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
-    d_θ1 = np.outer(1 - x2 * x2, x1)
+    d_θ1 = np.outer(1 - x2 * x2, x1)  # (∂x2/∂θ1)ᵀ, tanh' = 1 - tanh²: [3, 4]
     del x2
     J_x2_θ1 = np.zeros((3, 3, 4), FLOAT)
     np.einsum('aab->ab', J_x2_θ1)[...] = d_θ1
@@ -334,13 +334,13 @@ def L2_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x1: [N1] -> x3: [N2] by x2: [3].
     """
     x1, θ1, θ2, _ = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
-    d_x2 = 2 * x2 + θ2
+    d_x2 = 2 * x2 + θ2  # ∂x3/∂x2: [3]
     del x2
     J = np.zeros((3, 3), FLOAT)
     np.einsum('aa->a', J)[...] = d_x2
@@ -356,12 +356,12 @@ def L2_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x1: [N1] -> x3: [N2] by θ2: [N2].
     """
     x1, θ1, _, _ = _enter(params, x1)
-    d_θ2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
+    d_θ2 = np.tanh(θ1 @ x1)  # ∂x3/∂θ2: [3]
     J = np.zeros((3, 3), FLOAT)
     np.einsum('aa->a', J)[...] = d_θ2
     del d_θ2
@@ -376,7 +376,7 @@ def L3_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x1: [N1] -> f: [N4] by x3: [3].
     """
@@ -397,7 +397,7 @@ def L3_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x1: [N1] -> f: [N4] by θ3: [N4, N2].
     """
@@ -406,7 +406,7 @@ def L3_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     x3 = θ2 * x2 + x2 ** 2  # output x3 = θ2 * x2 + x2**2
     del x2
     d_f = np.broadcast_to(FLOAT(1), (2,))
-    d_θ3 = np.outer(d_f, np.sin(x3))  # output f = θ3 @ sin(x3)
+    d_θ3 = np.outer(d_f, np.sin(x3))  # (∂f/∂θ3)ᵀ: [2, 3]
     del d_f, x3
     J_f_θ3 = np.zeros((2, 2, 3), FLOAT)
     np.einsum('aab->ab', J_f_θ3)[...] = d_θ3

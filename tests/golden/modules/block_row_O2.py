@@ -418,13 +418,14 @@ def _J_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     d_x2_product = np.multiply(2, x2, s5)  # output x3 = θ2 * x2 + x2**2
     d_x2_sum = np.add(d_x2_product, θ2, s5)  # output x2 = tanh(θ1 @ x1)
     d_θ1_difference = np.subtract(1, x3_square, s3)
-    d_θ3 = np.multiply(d_θ3_broadcast_to, d_θ3_sin[None, :], s6)  # output f = θ3 @ sin(x3)
+    d_θ3 = np.multiply(d_θ3_broadcast_to, d_θ3_sin[None, :], s6)  # (∂f/∂θ3)ᵀ: [2, 3]
     J_f_θ3 = s7
     J_f_θ3.fill(0)
     np.einsum('aab->ab', J_f_θ3)[...] = d_θ3
-    d_θ2 = np.multiply(d_x3, x2, s1)  # output x3 = θ2 * x2 + x2**2
-    d_x2 = np.multiply(d_x3, d_x2_sum, s2)  # output x2 = tanh(θ1 @ x1)
-    d_θ1_product = np.multiply(d_x2, d_θ1_difference, s2)
+    d_θ2 = np.multiply(d_x3, x2, s1)  # ∂x3/∂θ2 ⊙ d_x3: [3]
+    d_x2 = np.multiply(d_x3, d_x2_sum, s2)  # ∂x3/∂x2 ⊙ d_x3: [3]
+    d_θ1_product = np.multiply(d_x2, d_θ1_difference, s2)  # output x2 = tanh(θ1 @ x1)
+    # (∂x2/∂θ1)ᵀ d_x2, tanh' = 1 - tanh²: [3, 4]
     d_θ1 = np.multiply(d_θ1_product[:, None], x1[None, :], s8)
     J_f_θ1 = np.multiply(θ3[:, :, None], d_θ1[None, :, :], s9)
     J_f_θ2 = np.multiply(θ3, d_θ2[None, :], s6)
@@ -569,13 +570,14 @@ def _blocks_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, 
     d_x2_product = np.multiply(2, x2, s5)  # output x3 = θ2 * x2 + x2**2
     d_x2_sum = np.add(d_x2_product, θ2, s5)  # output x2 = tanh(θ1 @ x1)
     d_θ1_difference = np.subtract(1, x3_square, s3)
-    d_θ3 = np.multiply(d_θ3_broadcast_to, d_θ3_sin[None, :], s6)  # output f = θ3 @ sin(x3)
+    d_θ3 = np.multiply(d_θ3_broadcast_to, d_θ3_sin[None, :], s6)  # (∂f/∂θ3)ᵀ: [2, 3]
     J_f_θ3 = np.empty((2, 2, 3), FLOAT)
     J_f_θ3.fill(0)
     np.einsum('aab->ab', J_f_θ3)[...] = d_θ3
-    d_θ2 = np.multiply(d_x3, x2, s1)  # output x3 = θ2 * x2 + x2**2
-    d_x2 = np.multiply(d_x3, d_x2_sum, s2)  # output x2 = tanh(θ1 @ x1)
-    d_θ1_product = np.multiply(d_x2, d_θ1_difference, s2)
+    d_θ2 = np.multiply(d_x3, x2, s1)  # ∂x3/∂θ2 ⊙ d_x3: [3]
+    d_x2 = np.multiply(d_x3, d_x2_sum, s2)  # ∂x3/∂x2 ⊙ d_x3: [3]
+    d_θ1_product = np.multiply(d_x2, d_θ1_difference, s2)  # output x2 = tanh(θ1 @ x1)
+    # (∂x2/∂θ1)ᵀ d_x2, tanh' = 1 - tanh²: [3, 4]
     d_θ1 = np.multiply(d_θ1_product[:, None], x1[None, :], s7)
     J_f_θ1 = np.multiply(θ3[:, :, None], d_θ1[None, :, :])
     J_f_θ2 = np.multiply(θ3, d_θ2[None, :])
@@ -664,6 +666,7 @@ def _L1_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     x2 = np.tanh(x2_matmul, s1)
     d_θ1_square = np.square(x2, s1)  # output x3 = θ2 * x2 + x2**2
     d_θ1_difference = np.subtract(1, d_θ1_square, s1)  # output x2 = tanh(θ1 @ x1)
+    # (∂x2/∂θ1)ᵀ, tanh' = 1 - tanh²: [3, 4]
     d_θ1 = np.multiply(d_θ1_difference[:, None], x1[None, :], s2)
     J_x2_θ1 = np.empty((3, 3, 4), FLOAT)
     J_x2_θ1.fill(0)
@@ -733,7 +736,7 @@ def _L2_x_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     x2_matmul = np.dot(θ1, x1, s1)  # output x2 = tanh(θ1 @ x1)
     x2 = np.tanh(x2_matmul, s1)
     d_x2_product = np.multiply(2, x2, s1)  # output x3 = θ2 * x2 + x2**2
-    d_x2 = np.add(d_x2_product, θ2, s1)  # output x2 = tanh(θ1 @ x1)
+    d_x2 = np.add(d_x2_product, θ2, s1)  # ∂x3/∂x2: [3]
     J = np.empty((3, 3), FLOAT)
     J.fill(0)
     np.einsum('aa->a', J)[...] = d_x2
@@ -795,7 +798,7 @@ def _L2_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     _scratch = _take(_L2_θ_scratch_reverse)
     s1, = _scratch
     d_θ2_matmul = np.dot(θ1, x1, s1)  # output x2 = tanh(θ1 @ x1)
-    d_θ2 = np.tanh(d_θ2_matmul, s1)
+    d_θ2 = np.tanh(d_θ2_matmul, s1)  # ∂x3/∂θ2: [3]
     J = np.empty((3, 3), FLOAT)
     J.fill(0)
     np.einsum('aa->a', J)[...] = d_θ2
@@ -944,7 +947,7 @@ def _L3_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     x3_square = np.square(x2, s1)
     x3 = np.add(x3_product, x3_square, s2)
     d_θ3_sin = np.sin(x3, s2)  # output f = θ3 @ sin(x3)
-    d_θ3 = np.multiply(d_θ3_broadcast_to, d_θ3_sin[None, :], s3)
+    d_θ3 = np.multiply(d_θ3_broadcast_to, d_θ3_sin[None, :], s3)  # (∂f/∂θ3)ᵀ: [2, 3]
     J_f_θ3 = np.empty((2, 2, 3), FLOAT)
     J_f_θ3.fill(0)
     np.einsum('aab->ab', J_f_θ3)[...] = d_θ3

@@ -213,7 +213,7 @@ def hvp_loss(
 
     A tangent is given by path; what is left out is 0.
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
-    the tangents given, and t_d_v that of d_v.
+    the tangents given, and t_d_v that of d_v. Beside each stands what it comes of.
 
     Shapes: params, x: [B], y: [B] -> loss: [] by params.
     """
@@ -230,15 +230,15 @@ def hvp_loss(
     d_k = -np.sum(d_r_exp * r_exp * x, axis=0)  # ∂r/∂k ⊙ d_r
     d_a = np.sum(d_r * r_exp, axis=0)  # (∂r/∂a)ᵀ d_r
     t_r_product = -t_k * x * r_exp  # output r = a * exp(-k * x) - y
-    t_r = t_a * r_exp + t_r_product * a
-    t_d_r = t_r * 2 * d_r_quotient  # output loss = mean(r**2)
+    t_r = t_a * r_exp + t_r_product * a  # (∂r/∂a) t_a + (∂r/∂k) t_k: [B]
+    t_d_r = t_r * 2 * d_r_quotient  # ∂d_r/∂r ⊙ t_r: [B]
     del t_r
     # output r = a * exp(-k * x) - y
     t_d_k_total = (t_d_r * a + t_a * d_r) * r_exp + t_r_product * d_r_exp
     del d_r_exp
-    t_d_k = -np.sum(t_d_k_total * x, axis=0)
+    t_d_k = -np.sum(t_d_k_total * x, axis=0)  # (∂d_k/∂a) t_a + (∂d_k/∂k) t_k + (∂d_k/∂d_r) t_d_r
     del t_d_k_total
-    t_d_a = np.sum(t_d_r * r_exp + t_r_product * d_r, axis=0)
+    t_d_a = np.sum(t_d_r * r_exp + t_r_product * d_r, axis=0)  # (∂d_a/∂k) t_k + (∂d_a/∂d_r) t_d_r
     del r_exp, d_r, t_r_product, t_d_r
     return {
         'a': FLOAT(d_a),
@@ -256,7 +256,7 @@ def jacobian_matrix_r(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLik
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
     t_v holds the derivative of v by each element of the path;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B], y: [B] -> r: [B] by params.
     """

@@ -298,14 +298,14 @@ def hvp_loss(
         t_d_k_product_4 = np.multiply(t_r_product_2, d_r_exp, s3)
         t_r_product_3 = np.multiply(t_a, r_exp, s5)
         t_r_product_4 = np.multiply(a, t_r_product_2, s6)
-        t_r = np.add(t_r_product_3, t_r_product_4, s5)
-        t_d_r = np.multiply(d_r_product, t_r, s5)  # output loss = mean(r**2)
+        t_r = np.add(t_r_product_3, t_r_product_4, s5)  # (∂r/∂a) t_a + (∂r/∂k) t_k: [size]
+        t_d_r = np.multiply(d_r_product, t_r, s5)  # ∂d_r/∂r ⊙ t_r: [size]
         t_d_a_product_2 = np.multiply(t_r_product_2, d_r, s4)  # output r = a * exp(-k * x) - y
         t_d_k_product_2 = np.multiply(t_a, d_r, s2)
         t_d_a_product = np.multiply(t_d_r, r_exp, s6)
         t_d_a_total = np.add(t_d_a_product, t_d_a_product_2, s6)
-        t_d_a_part = np.add.reduce(t_d_a_total, 0)
-        t_d_k_product = np.multiply(a, t_d_r, s5)
+        t_d_a_part = np.add.reduce(t_d_a_total, 0)  # (∂d_a/∂k) t_k + (∂d_a/∂d_r) t_d_r
+        t_d_k_product = np.multiply(a, t_d_r, s5)  # output r = a * exp(-k * x) - y
         t_d_k_total = np.add(t_d_k_product, t_d_k_product_2, s5)
         t_d_k_product_3 = np.multiply(t_d_k_total, r_exp, s5)
         t_d_k_total_2 = np.add(t_d_k_product_3, t_d_k_product_4, s5)
@@ -314,7 +314,7 @@ def hvp_loss(
         return (d_a_part, d_r_negative_part, t_d_a_part, t_d_k_vdot_part)
     d_a, d_r_negative, t_d_a, t_d_k_vdot = _blocks(block, B, 56, 23)
     d_k = -d_r_negative  # ∂r_negative/∂k ⊙ d_r_negative
-    t_d_k = -t_d_k_vdot  # output r = a * exp(-k * x) - y
+    t_d_k = -t_d_k_vdot  # (∂d_k/∂a) t_a + (∂d_k/∂k) t_k + (∂d_k/∂d_r) t_d_r
     _give(_scratch, _hvp_loss_scratch, B)
     return {
         'a': FLOAT(d_a),

@@ -316,7 +316,7 @@ def residuals(
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2] by cam: [P,
     11], pt: [P, 3].
@@ -372,18 +372,21 @@ def residuals(
     d_e = np.broadcast_to(np.eye(2, dtype=FLOAT).reshape((2, 1, 2)), (2, P, 2))
     d_p_product = d_e * e_index  # output e: [P, 2] = p * stretch[:, _] * cam[:, 6:7] + cam[:,…
     del e_index
-    d_stretch = np.sum(d_p_product * p, axis=2)
-    # r2 = sum(p**2, axis=-1)
+    d_stretch = np.sum(d_p_product * p, axis=2)  # (∂e/∂stretch)ᵀ: [2, P]
+    # ∂stretch/∂r2 ⊙ d_stretch: [2, P]
     d_r2 = d_stretch * stretch_index_2 * (2 * r2) + d_stretch * stretch_index
     del stretch_index, stretch_index_2
+    # r2 = sum(p**2, axis=-1)
     d_p_product_2 = np.broadcast_to(d_r2[:, :, None], (2, P, 2)) * (2 * p)
     del d_r2
-    d_p = d_p_product * stretch[:, None] + d_p_product_2  # p = seen[:, 0:2] / seen[:, 2:3]
+    d_p = d_p_product * stretch[:, None] + d_p_product_2  # (∂r2/∂p)ᵀ d_r2 + ∂e/∂p: [2, P, 2]
     del stretch, d_p_product, d_p_product_2
-    # rodrigues(cam[:, 0:3], pt - c…: Y = where(turns[:, _], turned, X + cross(r, X))
+    # (∂p/∂seen)ᵀ d_p: [2, P, 3]
     d_seen = np.concatenate((d_p / p_index, np.sum(d_p * (-p / p_index), axis=2)[:, :, None]), axis=2)
     del p_index, p, d_p
+    # ∂seen/∂seen_turned ⊙ d_seen: [2, P, 3]
     d_seen_turned = np.where(seen_turns[:, None], d_seen, 0)
+    # rodrigues(cam[:, 0:3], pt - c…: Y = where(turns[:, _], turned, X + cross(r, X))
     d_cam_where = np.where(~seen_turns[:, None], d_seen, 0)
     del d_seen
     # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
@@ -394,36 +397,40 @@ def residuals(
     d_seen_axis_product_2 = d_seen_turned * seen_turned_sin[:, None]
     d_seen_angle_product = np.sum(d_seen_turned * seen_turned_cross, axis=2) * seen_c_cos
     del seen_c_cos, seen_turned_cross
+    # (∂seen_turned/∂seen_along)ᵀ d_seen_turned: [2, P, 1]
     d_seen_along = np.sum(d_seen_axis_product * seen_axis, axis=2)[:, :, None]
     # rodrigues(cam[:, 0:3], pt - c…: along = sum(axis * X, axis=-1)[:, _]
     d_seen_axis_broadcast_to = np.broadcast_to(d_seen_along, (2, P, 3))
     del d_seen_along
     # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
     d_seen_c_sum = np.sum(d_seen_turned * seen_along_difference, axis=2)
-    # rodrigues(cam[:, 0:3], pt - c…: c = cos(angle)[:, _]
+    # (∂seen_turned/∂seen_c)ᵀ d_seen_turned: [2, P, 1]
     d_seen_c = d_seen_c_negative + d_seen_c_sum[:, :, None]
     del d_seen_c_negative, d_seen_c_sum
-    # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
+    # (∂seen_along/∂seen_axis)ᵀ d_seen_along + 1 other: [2, P, 3]
     d_seen_axis = d_seen_axis_product * seen_along + np.cross(seen_along_difference, d_seen_axis_product_2) + d_seen_axis_broadcast_to * seen_along_difference
     del seen_along, d_seen_axis_product
+    # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
     d_seen_angle_product_2 = d_seen_axis * (-seen_axis / seen_angle[:, None])
-    # rodrigues(cam[:, 0:3], pt - c…: angle = sqrt(where(turns, sq, 1))
+    # (∂seen_axis/∂seen_angle)ᵀ d_seen_axis + 2 others: [2, P]
     d_seen_angle = d_seen_angle_product + d_seen_c.reshape((2, P)) * -seen_turned_sin + np.sum(d_seen_angle_product_2, axis=2)
     del seen_turned_sin, d_seen_angle_product, d_seen_c, d_seen_angle_product_2
+    # ∂seen_angle/∂seen_sq ⊙ d_seen_angle: [2, P]
     d_seen_sq = np.where(seen_turns, d_seen_angle / (2 * seen_angle), 0)
     del seen_turns, d_seen_angle
     # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)
     d_cam_product = np.broadcast_to(d_seen_sq[:, :, None], (2, P, 3)) * (2 * seen_sq_index)
     del d_seen_sq
-    # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
+    # (∂seen_along/∂pt)ᵀ d_seen_along + (∂seen_turned/∂pt)ᵀ d_seen_turned + 1 other: [2, P, 3]
     d_pt = d_cam_where + np.cross(d_cam_where, seen_sq_index) + np.cross(d_seen_axis_product_2, seen_axis) + d_seen_turned * seen_c + d_seen_axis_broadcast_to * seen_axis
     del (
         seen_sq_index, seen_axis, seen_c, d_seen_turned, d_seen_axis_product_2,
         d_seen_axis_broadcast_to,
     )
+    # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     d_cam_total = np.cross(seen_along_difference, d_cam_where) + d_seen_axis / seen_angle[:, None] + d_cam_product
     del seen_angle, seen_along_difference, d_seen_axis, d_cam_where, d_cam_product
-    # cam = cams[obs[:, 0]]
+    # (∂seen_sq/∂cam)ᵀ d_seen_sq + (∂seen_axis/∂cam)ᵀ d_seen_axis + 5 others: [2, P, 11]
     d_cam = np.concatenate((d_cam_total, -d_pt, np.sum(d_e * e_product, axis=2)[:, :, None], d_e, (d_stretch * r2)[:, :, None], (d_stretch * stretch_power)[:, :, None]), axis=2)
     del r2, stretch_power, e_product, d_e, d_stretch, d_cam_total
     J_e_cam = d_cam.transpose(1, 0, 2)
@@ -445,7 +452,7 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2] by cams: [C,
     11], pts: [M, 3].
@@ -499,18 +506,21 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
     d_e = np.broadcast_to(np.eye(2, dtype=FLOAT).reshape((2, 1, 2)), (2, P, 2))
     d_p_product = d_e * cam[:, 6:7]  # output e: [P, 2] = p * stretch[:, _] * cam[:, 6:7] + cam[:,…
     del cam
-    d_stretch = np.sum(d_p_product * p, axis=2)
-    # r2 = sum(p**2, axis=-1)
+    d_stretch = np.sum(d_p_product * p, axis=2)  # (∂e/∂stretch)ᵀ: [2, P]
+    # ∂stretch/∂r2 ⊙ d_stretch: [2, P]
     d_r2 = d_stretch * stretch_index_2 * (2 * r2) + d_stretch * stretch_index
     del stretch_index, stretch_index_2
+    # r2 = sum(p**2, axis=-1)
     d_p_product_2 = np.broadcast_to(d_r2[:, :, None], (2, P, 2)) * (2 * p)
     del d_r2
-    d_p = d_p_product * stretch[:, None] + d_p_product_2  # p = seen[:, 0:2] / seen[:, 2:3]
+    d_p = d_p_product * stretch[:, None] + d_p_product_2  # (∂r2/∂p)ᵀ d_r2 + ∂e/∂p: [2, P, 2]
     del d_p_product, d_p_product_2
-    # rodrigues(cam[:, 0:3], pt - c…: Y = where(turns[:, _], turned, X + cross(r, X))
+    # (∂p/∂seen)ᵀ d_p: [2, P, 3]
     d_seen = np.concatenate((d_p / p_index, np.sum(d_p * (-p / p_index), axis=2)[:, :, None]), axis=2)
     del p_index, d_p
+    # ∂seen/∂seen_turned ⊙ d_seen: [2, P, 3]
     d_seen_turned = np.where(seen_turns[:, None], d_seen, 0)
+    # rodrigues(cam[:, 0:3], pt - c…: Y = where(turns[:, _], turned, X + cross(r, X))
     data_where = np.where(~seen_turns[:, None], d_seen, 0)
     del d_seen
     # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
@@ -521,22 +531,25 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
     d_seen_axis_product_2 = d_seen_turned * seen_turned_sin[:, None]
     d_seen_angle_product = np.sum(d_seen_turned * seen_turned_cross, axis=2) * seen_c_cos
     del seen_c_cos, seen_turned_cross
+    # (∂seen_turned/∂seen_along)ᵀ d_seen_turned: [2, P, 1]
     d_seen_along = np.sum(d_seen_axis_product * seen_axis, axis=2)[:, :, None]
     # rodrigues(cam[:, 0:3], pt - c…: along = sum(axis * X, axis=-1)[:, _]
     d_seen_axis_broadcast_to = np.broadcast_to(d_seen_along, (2, P, 3))
     del d_seen_along
     # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
     d_seen_c_sum = np.sum(d_seen_turned * seen_along_difference, axis=2)
-    # rodrigues(cam[:, 0:3], pt - c…: c = cos(angle)[:, _]
+    # (∂seen_turned/∂seen_c)ᵀ d_seen_turned: [2, P, 1]
     d_seen_c = d_seen_c_negative + d_seen_c_sum[:, :, None]
     del d_seen_c_negative, d_seen_c_sum
-    # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
+    # (∂seen_along/∂seen_axis)ᵀ d_seen_along + 1 other: [2, P, 3]
     d_seen_axis = d_seen_axis_product * seen_along + np.cross(seen_along_difference, d_seen_axis_product_2) + d_seen_axis_broadcast_to * seen_along_difference
     del seen_along, d_seen_axis_product
+    # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
     d_seen_angle_product_2 = d_seen_axis * (-seen_axis / seen_angle[:, None])
-    # rodrigues(cam[:, 0:3], pt - c…: angle = sqrt(where(turns, sq, 1))
+    # (∂seen_axis/∂seen_angle)ᵀ d_seen_axis + 2 others: [2, P]
     d_seen_angle = d_seen_angle_product + d_seen_c.reshape((2, P)) * -seen_turned_sin + np.sum(d_seen_angle_product_2, axis=2)
     del seen_turned_sin, d_seen_angle_product, d_seen_c, d_seen_angle_product_2
+    # ∂seen_angle/∂seen_sq ⊙ d_seen_angle: [2, P]
     d_seen_sq = np.where(seen_turns, d_seen_angle / (2 * seen_angle), 0)
     del seen_turns, d_seen_angle
     # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)

@@ -268,15 +268,16 @@ def H(
     del z
     d_z_product_2 = -_hazard(d_z_negative) * _hazard_excess(d_z_negative)
     del d_z_negative
-    # z = a + b * dose
+    # (∂d_z/∂z)ᵀ dose: [N]
     d_z = d_loss_log_ndtr_2 * d_z_product + -(-1 * d_loss_log_ndtr * d_z_product_2)
-    H_a_b = np.sum(d_z * dose, axis=0)
-    H_a_a = np.sum(d_z, axis=0)
+    H_a_b = np.sum(d_z * dose, axis=0)  # (∂z/∂b)ᵀ d_z
+    H_a_a = np.sum(d_z, axis=0)  # (∂z/∂a)ᵀ d_z
     del d_z
+    # (∂d_z/∂z)ᵀ dose: [N]
     d_z_2 = dose * d_loss_log_ndtr_2 * d_z_product + -(-dose * d_loss_log_ndtr * d_z_product_2)
     del d_loss_log_ndtr_2, d_z_product, d_loss_log_ndtr, d_z_product_2
-    H_b_b = np.sum(d_z_2 * dose, axis=0)
-    H_b_a = np.sum(d_z_2, axis=0)
+    H_b_b = np.sum(d_z_2 * dose, axis=0)  # (∂z/∂b)ᵀ d_z_2
+    H_b_a = np.sum(d_z_2, axis=0)  # (∂z/∂a)ᵀ d_z_2
     del d_z_2
     H_concatenate = np.concatenate((H_a_a.reshape((1, 1)), H_a_b.reshape((1, 1))), axis=1)
     H_concatenate_2 = np.concatenate((H_b_a.reshape((1, 1)), H_b_b.reshape((1, 1))), axis=1)

@@ -349,15 +349,15 @@ def H(
         d_z_hazard_excess = _hazard_excess(z)
         d_z_product = np.multiply(d_z_hazard_2, d_z_hazard_excess, s1)
         d_z_product_2 = np.multiply(killed_part, d_z_product, s1)
-        d_z = np.subtract(d_z_product_2, d_z_product_4, s2)  # z = a + b * dose
-        H_a_b_part = np.vdot(d_z, dose_part)
-        H_a_a_part = np.add.reduce(d_z, 0)
+        d_z = np.subtract(d_z_product_2, d_z_product_4, s2)  # (∂d_z/∂z)ᵀ dose: [size]
+        H_a_b_part = np.vdot(d_z, dose_part)  # (∂z/∂b)ᵀ d_z
+        H_a_a_part = np.add.reduce(d_z, 0)  # (∂z/∂a)ᵀ d_z
         d_loss_log_ndtr = np.subtract(killed_part, given_part, s2)  # ∂loss/∂loss_log_ndtr: [size]
         d_z_2_product = np.multiply(d_loss_log_ndtr, d_z_negative_2, s2)  # z = a + b * dose
         d_z_2_sum = np.add(d_z_product_2, d_z_2_product, s1)
-        d_z_2 = np.multiply(dose_part, d_z_2_sum, s1)
-        H_b_b_part = np.vdot(d_z_2, dose_part)
-        H_b_a_part = np.add.reduce(d_z_2, 0)
+        d_z_2 = np.multiply(dose_part, d_z_2_sum, s1)  # (∂d_z/∂z)ᵀ dose: [size]
+        H_b_b_part = np.vdot(d_z_2, dose_part)  # (∂z/∂b)ᵀ d_z_2
+        H_b_a_part = np.add.reduce(d_z_2, 0)  # (∂z/∂a)ᵀ d_z_2
         _give(_scratch, _H_scratch_reverse_block_reverse, size)
         return (H_a_b_part, H_a_a_part, H_b_b_part, H_b_a_part)
     H_a_b, H_a_a, H_b_b, H_b_a = _blocks(block_reverse, N, 32, 16)

@@ -223,7 +223,7 @@ def J_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [D0] -> f: [D3] by params.
     """
@@ -233,15 +233,17 @@ def J_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     f = np.tanh(W3 @ x2)  # output f = tanh(W3 @ x2)
     d_x2_difference = 1 - f * f
     del f
-    d_x2 = d_x2_difference[:, None] * W3
+    d_x2 = d_x2_difference[:, None] * W3  # (∂f/∂x2)ᵀ, tanh' = 1 - tanh²: [D3, D2]
     J_f_W2_product = d_x2 * (1 - x2 * x2)  # output x2 = tanh(W2 @ x1)
     del d_x2
+    # (∂x2/∂W2)ᵀ d_x2, tanh' = 1 - tanh²: [D3, D2, D1]
     J_f_W2 = J_f_W2_product[:, :, None] * x1[None, :][None, :, :]
-    d_x1 = J_f_W2_product @ W2
+    d_x1 = J_f_W2_product @ W2  # (∂x2/∂x1)ᵀ d_x2, tanh' = 1 - tanh²: [D3, D1]
     del J_f_W2_product
-    J_f_W1 = (d_x1 * (1 - x1 * x1))[:, :, None] * x[None, :][None, :, :]  # output x1 = tanh(W1 @ x)
+    # (∂x1/∂W1)ᵀ d_x1, tanh' = 1 - tanh²: [D3, D1, D0]
+    J_f_W1 = (d_x1 * (1 - x1 * x1))[:, :, None] * x[None, :][None, :, :]
     del x1, d_x1
-    d_W3 = np.outer(d_x2_difference, x2)  # output f = tanh(W3 @ x2)
+    d_W3 = np.outer(d_x2_difference, x2)  # (∂f/∂W3)ᵀ, tanh' = 1 - tanh²: [D3, D2]
     del x2, d_x2_difference
     J_f_W3 = np.zeros((D3, D3, D2), FLOAT)
     np.einsum('aab->ab', J_f_W3)[...] = d_W3
@@ -259,13 +261,13 @@ def L1_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [D0] -> x1: [D1] by W1: [D1, D0].
     """
     x, W1, _, _, D0, D1, _, _ = _enter(params, x)
     x1 = np.tanh(W1 @ x)  # output x1 = tanh(W1 @ x)
-    d_W1 = np.outer(1 - x1 * x1, x)
+    d_W1 = np.outer(1 - x1 * x1, x)  # (∂x1/∂W1)ᵀ, tanh' = 1 - tanh²: [D1, D0]
     del x1
     J_x1_W1 = np.zeros((D1, D1, D0), FLOAT)
     np.einsum('aab->ab', J_x1_W1)[...] = d_W1
@@ -283,14 +285,14 @@ def L2_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [D0] -> x2: [D2] by W2: [D2, D1].
     """
     x, W1, W2, _, _, D1, D2, _ = _enter(params, x)
     x1 = np.tanh(W1 @ x)  # output x1 = tanh(W1 @ x)
     x2 = np.tanh(W2 @ x1)  # output x2 = tanh(W2 @ x1)
-    d_W2 = np.outer(1 - x2 * x2, x1)
+    d_W2 = np.outer(1 - x2 * x2, x1)  # (∂x2/∂W2)ᵀ, tanh' = 1 - tanh²: [D2, D1]
     del x1, x2
     J_x2_W2 = np.zeros((D2, D2, D1), FLOAT)
     np.einsum('aab->ab', J_x2_W2)[...] = d_W2
@@ -308,7 +310,7 @@ def L2_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [D0] -> x2: [D2] by x1: [D1].
     """
@@ -329,7 +331,7 @@ def L3_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [D0] -> f: [D3] by W3: [D3, D2].
     """
@@ -338,7 +340,7 @@ def L3_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     x2 = np.tanh(W2 @ x1)  # output x2 = tanh(W2 @ x1)
     del x1
     f = np.tanh(W3 @ x2)  # output f = tanh(W3 @ x2)
-    d_W3 = np.outer(1 - f * f, x2)
+    d_W3 = np.outer(1 - f * f, x2)  # (∂f/∂W3)ᵀ, tanh' = 1 - tanh²: [D3, D2]
     del x2, f
     J_f_W3 = np.zeros((D3, D3, D2), FLOAT)
     np.einsum('aab->ab', J_f_W3)[...] = d_W3
@@ -356,7 +358,7 @@ def L3_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [D0] -> f: [D3] by x2: [D2].
     """

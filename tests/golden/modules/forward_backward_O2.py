@@ -286,13 +286,16 @@ def J_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     J_f_W2_difference = np.subtract(1, J_f_W2_square, s4)
     J_f_W1_square = np.square(x1, s5)  # output x1 = tanh(W1 @ x)
     J_f_W1_difference = np.subtract(1, J_f_W1_square, s5)
-    d_x2 = np.multiply(d_x2_difference[:, None], W3, s6)  # output f = tanh(W3 @ x2)
+    d_x2 = np.multiply(d_x2_difference[:, None], W3, s6)  # (∂f/∂x2)ᵀ, tanh' = 1 - tanh²: [D3, D2]
     J_f_W2_product = np.multiply(d_x2, J_f_W2_difference, s6)  # output x2 = tanh(W2 @ x1)
+    # (∂x2/∂W2)ᵀ d_x2, tanh' = 1 - tanh²: [D3, D2, D1]
     J_f_W2 = np.multiply(J_f_W2_product[:, :, None], x1[None, :][None, :, :], s7)
-    d_x1 = np.dot(J_f_W2_product, W2, s8)
+    d_x1 = np.dot(J_f_W2_product, W2, s8)  # (∂x2/∂x1)ᵀ d_x2, tanh' = 1 - tanh²: [D3, D1]
     J_f_W1_product = np.multiply(d_x1, J_f_W1_difference, s8)  # output x1 = tanh(W1 @ x)
+    # (∂x1/∂W1)ᵀ d_x1, tanh' = 1 - tanh²: [D3, D1, D0]
     J_f_W1 = np.multiply(J_f_W1_product[:, :, None], x[None, :][None, :, :], s9)
-    d_W3 = np.multiply(d_x2_difference[:, None], x2[None, :], s6)  # output f = tanh(W3 @ x2)
+    # (∂f/∂W3)ᵀ, tanh' = 1 - tanh²: [D3, D2]
+    d_W3 = np.multiply(d_x2_difference[:, None], x2[None, :], s6)
     J_f_W3 = s10
     J_f_W3.fill(0)
     np.einsum('aab->ab', J_f_W3)[...] = d_W3
@@ -318,6 +321,7 @@ def L1_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     x1 = np.tanh(x1_matmul, s1)
     d_W1_square = np.square(x1, s1)
     d_W1_difference = np.subtract(1, d_W1_square, s1)
+    # (∂x1/∂W1)ᵀ, tanh' = 1 - tanh²: [D1, D0]
     d_W1 = np.multiply(d_W1_difference[:, None], x[None, :], s2)
     J_x1_W1 = np.empty((D1, D1, D0), FLOAT)
     J_x1_W1.fill(0)
@@ -347,6 +351,7 @@ def L2_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     x2 = np.tanh(x2_matmul, s2)
     d_W2_square = np.square(x2, s2)
     d_W2_difference = np.subtract(1, d_W2_square, s2)
+    # (∂x2/∂W2)ᵀ, tanh' = 1 - tanh²: [D2, D1]
     d_W2 = np.multiply(d_W2_difference[:, None], x1[None, :], s3)
     J_x2_W2 = np.empty((D2, D2, D1), FLOAT)
     J_x2_W2.fill(0)
@@ -402,6 +407,7 @@ def L3_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     f = np.tanh(f_matmul, s3)
     d_W3_square = np.square(f, s3)
     d_W3_difference = np.subtract(1, d_W3_square, s3)
+    # (∂f/∂W3)ᵀ, tanh' = 1 - tanh²: [D3, D2]
     d_W3 = np.multiply(d_W3_difference[:, None], x2[None, :], s4)
     J_f_W3 = np.empty((D3, D3, D2), FLOAT)
     J_f_W3.fill(0)

@@ -256,7 +256,7 @@ def row(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, z: [N], t: [M] -> C: [] by z: [4].
     """
@@ -265,11 +265,12 @@ def row(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     z_next = W @ a + b  # output z_next = W @ a + b
     d_z_next_tanh = np.tanh(z_next)  # output C = sum((tanh(z_next) - t)**2) / 2 "the cost"
     del z_next
+    # (∂C/∂z_next)ᵀ, tanh' = 1 - tanh²: [3]
     d_z_next = 0.5 * (2 * (d_z_next_tanh - t)) * (1 - d_z_next_tanh * d_z_next_tanh)
     del d_z_next_tanh
-    d_a = W.T @ d_z_next  # output z_next = W @ a + b
+    d_a = W.T @ d_z_next  # (∂z_next/∂a)ᵀ d_z_next: [4]
     del d_z_next
-    J_C_z = d_a * (a * (1 - a))  # output a = sigmoid(z)
+    J_C_z = d_a * (a * (1 - a))  # ∂a/∂z ⊙ d_a, σ' = σ (1 - σ): [4]
     del a, d_a
     J = J_C_z.reshape((1, 4))
     del J_C_z
@@ -284,7 +285,7 @@ def A(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, z: [N], t: [M] -> C: [] by z_next: [3].
     """
@@ -294,6 +295,7 @@ def A(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     del a
     J_C_z_next_tanh = np.tanh(z_next)  # output C = sum((tanh(z_next) - t)**2) / 2 "the cost"
     del z_next
+    # (∂C/∂z_next)ᵀ, tanh' = 1 - tanh²: [3]
     J_C_z_next = 0.5 * (2 * (J_C_z_next_tanh - t)) * (1 - J_C_z_next_tanh * J_C_z_next_tanh)
     del J_C_z_next_tanh
     J = J_C_z_next.reshape((1, 3))
@@ -309,7 +311,7 @@ def B(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, z: [N], t: [M] -> z_next: [M] by a: [4].
     """
@@ -325,13 +327,13 @@ def S(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, z: [N], t: [M] -> a: [N] by z: [4].
     """
     z, _, _, _ = _enter(params, z, t)
     a = np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # output a = sigmoid(z)
-    d_z = a * (1 - a)
+    d_z = a * (1 - a)  # ∂a/∂z, σ' = σ (1 - σ): [4]
     del a
     J = np.zeros((4, 4), FLOAT)
     np.einsum('aa->a', J)[...] = d_z

@@ -474,9 +474,10 @@ def _row_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> 
     d_z_next_difference = np.subtract(d_z_next_tanh, t, s4)
     d_z_next_square = np.square(d_z_next_tanh, s3)
     d_z_next_difference_2 = np.subtract(1, d_z_next_square, s3)
+    # (∂C/∂z_next)ᵀ, tanh' = 1 - tanh²: [3]
     d_z_next = np.multiply(d_z_next_difference, d_z_next_difference_2, s4)
-    d_a = np.dot(W.T, d_z_next, s1)  # output z_next = W @ a + b
-    J_C_z = np.multiply(d_a, J_C_z_product)  # output a = sigmoid(z)
+    d_a = np.dot(W.T, d_z_next, s1)  # (∂z_next/∂a)ᵀ d_z_next: [4]
+    J_C_z = np.multiply(d_a, J_C_z_product)  # ∂a/∂z ⊙ d_a, σ' = σ (1 - σ): [4]
     J = J_C_z.reshape((1, 4))
     del J_C_z
     _give(_scratch, _row_scratch_reverse)
@@ -555,6 +556,7 @@ def _A_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Ar
     J_C_z_next_difference = np.subtract(J_C_z_next_tanh, t, s4)
     J_C_z_next_square = np.square(J_C_z_next_tanh, s3)
     J_C_z_next_difference_2 = np.subtract(1, J_C_z_next_square, s3)
+    # (∂C/∂z_next)ᵀ, tanh' = 1 - tanh²: [3]
     J_C_z_next = np.multiply(J_C_z_next_difference, J_C_z_next_difference_2)
     J = J_C_z_next.reshape((1, 3))
     del J_C_z_next
@@ -672,7 +674,7 @@ def _S_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Ar
     a_sum = np.add(1, a_exp, s2)
     a = np.divide(a_exp, a_sum, s1)
     d_z_difference = np.subtract(1, a, s2)
-    d_z = np.multiply(a, d_z_difference, s1)
+    d_z = np.multiply(a, d_z_difference, s1)  # ∂a/∂z, σ' = σ (1 - σ): [4]
     J = np.empty((4, 4), FLOAT)
     J.fill(0)
     np.einsum('aa->a', J)[...] = d_z

@@ -698,9 +698,9 @@ def each(
     y_sum = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
     del u
     y = y_sum * s
-    d_y = 2 * y  # output loss = sum(y**2) + sum(cs)
+    d_y = 2 * y  # (∂rows_by_B/∂y)ᵀ: [B]
     del y
-    d_s = d_y * y_sum  # output y = sum(u, axis=-1) * s
+    d_s = d_y * y_sum  # (∂y/∂s)ᵀ d_y: [B]
     del y_sum, d_y
     return _into(out, {
         's': d_s,
@@ -777,7 +777,7 @@ def jvp_y_v(
 
     A tangent is given by path; what is left out is 0.
     t_v is the tangent of v, its derivative along the tangents given: the sum of
-    (∂v/∂u) t_u over what v is computed of.
+    (∂v/∂u) t_u over what v is computed of, which stands beside it.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4] by z: [4].
     """
@@ -786,15 +786,17 @@ def jvp_y_v(
     t_z = _cotangent(tangents.get('z'), 'the tangent of `z`', (4,))
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
     v_product = z * s  # output v = z * s * c
-    t_h = t_z * (1 - h * h)  # h = tanh(x @ W + z)
+    t_h = t_z * (1 - h * h)  # (∂h/∂z) t_z, tanh' = 1 - tanh²: [B, 4]
     u = h
     t_u = t_h
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh = np.tanh(u * layer_V_k)  # next u = tanh(u * V) + h
         layer_u_next = layer_u_next_tanh + h
-        value_product = t_u * layer_V_k * (1 - layer_u_next_tanh * layer_u_next_tanh)
-        u, t_u = layer_u_next, value_product + t_h
+        t_layer_u_next_product = t_u * layer_V_k * (1 - layer_u_next_tanh * layer_u_next_tanh)
+        # ∂layer_u_next/∂h ⊙ t_h + ∂layer_u_next/∂u ⊙ t_u, tanh' = 1 - tanh²: [B, 4]
+        t_layer_u_next = t_layer_u_next_product + t_h
+        u, t_u = layer_u_next, t_layer_u_next
     del h, t_h
     y = np.sum(u, axis=-1) * s  # output y = sum(u, axis=-1) * s
     del u
@@ -802,11 +804,12 @@ def jvp_y_v(
     t_c = t_z
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         walk_c_next = np.sin(c) * s + z  # next c = sin(c) * s + z
-        c, t_c = walk_c_next, t_c * np.cos(c) * s + t_z
-    t_y = np.sum(t_u, axis=-1) * s  # output y = sum(u, axis=-1) * s
+        t_walk_c_next = t_c * np.cos(c) * s + t_z  # ∂walk_c_next/∂z ⊙ t_z + ∂walk_c_next/∂c ⊙ t_c: [4]
+        c, t_c = walk_c_next, t_walk_c_next
+    t_y = np.sum(t_u, axis=-1) * s  # (∂y/∂u) t_u: [B]
     del t_u
     v = v_product * c  # output v = z * s * c
-    t_v = t_z * s * c + t_c * v_product
+    t_v = t_z * s * c + t_c * v_product  # ∂v/∂z ⊙ t_z + ∂v/∂c ⊙ t_c: [4]
     del v_product, c, t_c
     return JvpYVValues(y=y, v=v), JvpYVValues(y=t_y, v=t_v)
 
@@ -822,7 +825,7 @@ def hvp_loss(
 
     A tangent is given by path; what is left out is 0.
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
-    the tangents given, and t_d_v that of d_v.
+    the tangents given, and t_d_v that of d_v. Beside each stands what it comes of.
 
     Shapes: params, x: [B, 3], z: [4] -> loss: [] by s: [], z: [4].
     """
@@ -833,19 +836,21 @@ def hvp_loss(
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
     t_h_difference = 1 - h * h
     d_cs_result = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs_result)ᵀ: [4, 4]
-    t_h = t_z * t_h_difference  # h = tanh(x @ W + z)
+    t_h = t_z * t_h_difference  # (∂h/∂z) t_z, tanh' = 1 - tanh²: [B, 4]
     u = h
     t_u = t_h
-    step_product_by_k = np.empty((3, B, 4), FLOAT)
+    t_layer_u_next_product_by_k = np.empty((3, B, 4), FLOAT)
     layer_u_next_tanh_by_k = np.empty((3, B, 4), FLOAT)
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh = np.tanh(u * layer_V_k)  # next u = tanh(u * V) + h
         layer_u_next = layer_u_next_tanh + h
-        value_product = t_u * layer_V_k * (1 - layer_u_next_tanh * layer_u_next_tanh)
-        step_product_by_k[k - 1] = value_product
+        t_layer_u_next_product = t_u * layer_V_k * (1 - layer_u_next_tanh * layer_u_next_tanh)
+        # ∂layer_u_next/∂h ⊙ t_h + ∂layer_u_next/∂u ⊙ t_u, tanh' = 1 - tanh²: [B, 4]
+        t_layer_u_next = t_layer_u_next_product + t_h
+        t_layer_u_next_product_by_k[k - 1] = t_layer_u_next_product
         layer_u_next_tanh_by_k[k - 1] = layer_u_next_tanh
-        u, t_u = layer_u_next, value_product + t_h
+        u, t_u = layer_u_next, t_layer_u_next
     y_sum = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
     del u
     y = y_sum * s
@@ -854,54 +859,59 @@ def hvp_loss(
     d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y: [B, 4]
     t_y_sum = np.sum(t_u, axis=-1)  # output y = sum(u, axis=-1) * s
     del t_u
-    t_y = t_y_sum * s + t_s * y_sum
-    t_d_y = t_y * 2  # output loss = sum(y**2) + sum(cs)
+    t_y = t_y_sum * s + t_s * y_sum  # (∂y/∂s) t_s + (∂y/∂u) t_u: [B]
+    t_d_y = t_y * 2  # ∂d_y/∂y ⊙ t_y: [B]
     del t_y
     c = z
     t_c = t_z
     t_c_by_t = np.empty((4, 4), FLOAT)
-    step_product_by_t = np.empty((4, 4), FLOAT)
+    t_walk_c_next_product_by_t = np.empty((4, 4), FLOAT)
     c_by_t = np.empty((4, 4), FLOAT)
     walk_c_next_sin_by_t = np.empty((4, 4), FLOAT)
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         walk_c_next_sin = np.sin(c)  # next c = sin(c) * s + z
         walk_c_next = walk_c_next_sin * s + z
-        value_product_2 = t_c * np.cos(c)
-        value_total = value_product_2 * s + t_s * walk_c_next_sin
+        t_walk_c_next_product = t_c * np.cos(c)
+        t_walk_c_next_total = t_walk_c_next_product * s + t_s * walk_c_next_sin
+        # ∂walk_c_next/∂z ⊙ t_z + (∂walk_c_next/∂s) t_s + ∂walk_c_next/∂c ⊙ t_c: [4]
+        t_walk_c_next = t_walk_c_next_total + t_z
         t_c_by_t[t] = t_c
-        step_product_by_t[t] = value_product_2
+        t_walk_c_next_product_by_t[t] = t_walk_c_next_product
         c_by_t[t] = c
         walk_c_next_sin_by_t[t] = walk_c_next_sin
-        c, t_c = walk_c_next, value_total + t_z
+        c, t_c = walk_c_next, t_walk_c_next
     t_d_z_product = t_h * h  # h = tanh(x @ W + z)
     del h, t_h
-    # output y = sum(u, axis=-1) * s
+    # (∂d_u/∂s) t_s + (∂d_u/∂d_y) t_d_y: [B, 4]
     t_d_u = np.broadcast_to((t_d_y * s + t_s * d_y)[:, None], (B, 4))
-    t_d_s_sum = np.sum(t_d_y * y_sum + t_y_sum * d_y, axis=0)
+    t_d_s_sum = np.sum(t_d_y * y_sum + t_y_sum * d_y, axis=0)  # output y = sum(u, axis=-1) * s
     del t_y_sum, t_d_y
     d_sum = np.full((B, 4), 0, FLOAT)
     t_d_sum = np.full((B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
-        value_difference = 1 - layer_u_next_tanh_2 * layer_u_next_tanh_2  # next u = tanh(u * V) + h
-        step_product_by_k_k = step_product_by_k[k - 1]
-        value_product_3 = step_product_by_k_k * layer_u_next_tanh_2  # next u = tanh(u * V) + h
-        value_total_2 = t_d_u * value_difference + -(value_product_3 + value_product_3) * d_u
+        d_u_3_difference = 1 - layer_u_next_tanh_2 * layer_u_next_tanh_2  # next u = tanh(u * V) + h
+        # ∂layer_u_next_tanh/∂u ⊙ d_layer_u_next_tanh: [B, 4]
+        d_u_3 = d_u * d_u_3_difference * layer_V_k_2
+        t_layer_u_next_product_by_k_k = t_layer_u_next_product_by_k[k - 1]
+        value_product = t_layer_u_next_product_by_k_k * layer_u_next_tanh_2  # next u = tanh(u * V) + h
+        value_total = t_d_u * d_u_3_difference + -(value_product + value_product) * d_u
         d_sum += d_u
         t_d_sum += t_d_u
-        d_u, t_d_u = d_u * value_difference * layer_V_k_2, value_total_2 * layer_V_k_2
+        d_u, t_d_u = d_u_3, value_total * layer_V_k_2
     d_u_2 = d_u
     t_d_u_2 = t_d_u
-    del d_u, t_d_u, layer_u_next_tanh_by_k, step_product_by_k
+    del d_u, t_d_u, layer_u_next_tanh_by_k, t_layer_u_next_product_by_k
     # h goes into the loop over k: its adjoint is the sum of what comes back: [B, 4]
     d_h = (
         d_u_2  # back through the loop over k
         + d_sum  # back through the loop over k
     )
     del d_u_2, d_sum
-    t_d_h = t_d_u_2 + t_d_sum  # h = tanh(x @ W + z)
+    t_d_h = t_d_u_2 + t_d_sum  # through the loop over k: [B, 4]
     del t_d_u_2, t_d_sum
+    # h = tanh(x @ W + z)
     t_d_z_total = t_d_h * t_h_difference + -(t_d_z_product + t_d_z_product) * d_h
     del t_d_h, t_d_z_product
     d_c = np.full((4,), 0, FLOAT)
@@ -911,27 +921,32 @@ def hvp_loss(
     t_d_z_2 = np.full((4,), 0, FLOAT)
     t_d_s_2 = FLOAT(0)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        d_cs_result_t = d_cs_result[t]
-        value_product_4 = d_c * s  # next c = sin(c) * s + z
+        d_cs_result_t = d_cs_result[t]  # cotangent of cs_result_t: [4]
+        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c: [4]
         c_2 = c_by_t[t]
-        value_cos = np.cos(c_2)  # next c = sin(c) * s + z
-        value_product_5 = d_cs_result_t * c_2  # collect cs = c * c
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_total_3 = value_product_5 + value_product_5 + value_product_4 * value_cos
+        d_c_2_cos = np.cos(c_2)  # next c = sin(c) * s + z
+        d_c_2_product = d_cs_result_t * c_2  # collect cs = c * c
+        # c goes into cs_result_t, walk_c_next_sin: its adjoint is the sum of what comes back: [4]
+        d_c_2 = (
+            d_c_2_product  # ∂cs_result_t/∂c ⊙ d_cs_result_t
+            + d_c_2_product  # ∂cs_result_t/∂c ⊙ d_cs_result_t
+            + d_walk_c_next_sin * d_c_2_cos  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
+        )
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_total_4 = d_s_2 + np.sum(d_c * walk_c_next_sin_2, axis=0)
+        d_s_3 = np.sum(d_c * walk_c_next_sin_2, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c
         t_c_by_t_t = t_c_by_t[t]
-        value_product_6 = t_c_by_t_t * d_cs_result_t  # collect cs = c * c
-        value_product_7 = t_c_by_t_t * -np.sin(c_2) * value_product_4  # next c = sin(c) * s + z
-        value_total_5 = (t_d_c * s + t_s * d_c) * value_cos + value_product_7
-        step_product_by_t_t = step_product_by_t[t]
-        value_total_6 = t_d_c * walk_c_next_sin_2 + step_product_by_t_t * d_c  # next c = sin(c) * s + z
+        value_product_2 = t_c_by_t_t * d_cs_result_t  # collect cs = c * c
+        value_product_3 = t_c_by_t_t * -np.sin(c_2) * d_walk_c_next_sin  # next c = sin(c) * s + z
+        value_total_2 = (t_d_c * s + t_s * d_c) * d_c_2_cos + value_product_3
+        t_walk_c_next_product_by_t_t = t_walk_c_next_product_by_t[t]
+        # next c = sin(c) * s + z
+        value_total_3 = t_d_c * walk_c_next_sin_2 + t_walk_c_next_product_by_t_t * d_c
         d_z_2 += d_c
+        d_s_2 += d_s_3
         t_d_z_2 += t_d_c
-        t_d_s_2 += np.sum(value_total_6, axis=0)
-        d_c, d_s_2, t_d_c = value_total_3, value_total_4, value_product_6 + value_product_6 + value_total_5
-    del c_by_t, walk_c_next_sin_by_t, d_cs_result, t_c_by_t, step_product_by_t
+        t_d_s_2 += np.sum(value_total_3, axis=0)
+        d_c, t_d_c = d_c_2, value_product_2 + value_product_2 + value_total_2
+    del c_by_t, walk_c_next_sin_by_t, d_cs_result, t_c_by_t, t_walk_c_next_product_by_t
     # s goes into y, the loop over t: its adjoint is the sum of what comes back
     d_s = (
         np.sum(d_y * y_sum, axis=0)  # (∂y/∂s)ᵀ d_y
@@ -945,7 +960,8 @@ def hvp_loss(
         + np.sum(d_h * t_h_difference, axis=0)  # (∂h/∂z)ᵀ d_h, tanh' = 1 - tanh²
     )
     del t_h_difference, d_h, d_c, d_z_2
-    t_d_s = t_d_s_sum + t_d_s_2
+    t_d_s = t_d_s_sum + t_d_s_2  # (∂d_s/∂u) t_u + (∂d_s/∂d_y) t_d_y + through the loop over t
+    # (∂d_z/∂h) t_h + (∂d_z/∂d_h) t_d_h + through the loop over t: [4]
     t_d_z = t_d_c + t_d_z_2 + np.sum(t_d_z_total, axis=0)
     del t_d_c, t_d_z_2, t_d_z_total
     return {
@@ -968,7 +984,7 @@ def jacobian_y(
     Of the modes forward, reverse the dims choose.
     t_v holds the derivative of v by each element of the path;
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B] by z: [4].
     """
@@ -977,7 +993,8 @@ def jacobian_y(
     if 2684*B <= 473*B**2 + 1160*B:  # forward
         h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
         t_z = np.eye(4, dtype=FLOAT)
-        t_h = np.broadcast_to(t_z[:, None, :], (4, B, 4)) * (1 - h * h)  # h = tanh(x @ W + z)
+        # ∂h/∂z, tanh' = 1 - tanh²: [4, B, 4]
+        t_h = np.broadcast_to(t_z[:, None, :], (4, B, 4)) * (1 - h * h)
         del t_z
         u = h
         t_u = t_h
@@ -988,7 +1005,7 @@ def jacobian_y(
             value_product = t_u * layer_V_k * (1 - layer_u_next_tanh * layer_u_next_tanh)
             u, t_u = layer_u_next, value_product + t_h
         del h, t_h
-        t_y = np.sum(t_u, axis=-1) * s  # output y = sum(u, axis=-1) * s
+        t_y = np.sum(t_u, axis=-1) * s  # (∂y/∂u) t_u: [4, B]
         del t_u
         J_y_z = t_y.T
         del t_y
@@ -1008,7 +1025,7 @@ def jacobian_y(
         layer_u_next_tanh_by_k[k - 1] = layer_u_next_tanh
         u = layer_u_next
     d_y = np.eye(B, dtype=FLOAT)
-    d_u = np.broadcast_to((d_y * s)[:, :, None], (B, B, 4))  # output y = sum(u, axis=-1) * s
+    d_u = np.broadcast_to((d_y * s)[:, :, None], (B, B, 4))  # (∂y/∂u)ᵀ: [B, B, 4]
     del d_y
     d_sum = np.full((B, B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1022,9 +1039,9 @@ def jacobian_y(
         d_u = d_u_3
     d_u_2 = d_u
     del d_u, layer_u_next_tanh_by_k
-    d_h = d_u_2 + d_sum  # h = tanh(x @ W + z)
+    d_h = d_u_2 + d_sum  # back through the loop over k: [B, B, 4]
     del d_u_2, d_sum
-    J_y_z = np.sum(d_h * (1 - h * h), axis=1)
+    J_y_z = np.sum(d_h * (1 - h * h), axis=1)  # (∂h/∂z)ᵀ d_h, tanh' = 1 - tanh²: [B, 4]
     del h, d_h
     return {
         'y': {
@@ -1039,7 +1056,7 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B] by s: [], x: [B, 3].
     """
@@ -1053,9 +1070,9 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
         layer_u_next = layer_u_next_tanh + h
         layer_u_next_tanh_by_k[k - 1] = layer_u_next_tanh
         u = layer_u_next
-    J_y_s = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
+    J_y_s = np.sum(u, axis=-1)  # (∂y/∂s)ᵀ: [B]
     del u
-    d_u = np.broadcast_to(np.broadcast_to(s, (B, 1)), (B, 4))
+    d_u = np.broadcast_to(np.broadcast_to(s, (B, 1)), (B, 4))  # (∂y/∂u)ᵀ: [B, 4]
     d_sum = np.full((B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1068,9 +1085,9 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
         d_u = d_u_3
     d_u_2 = d_u
     del d_u, layer_u_next_tanh_by_k
-    d_h = d_u_2 + d_sum  # h = tanh(x @ W + z)
+    d_h = d_u_2 + d_sum  # back through the loop over k: [B, 4]
     del d_u_2, d_sum
-    d_x = d_h * (1 - h * h) @ W.T
+    d_x = d_h * (1 - h * h) @ W.T  # (∂h/∂x)ᵀ d_h, tanh' = 1 - tanh²: [B, 3]
     del h, d_h
     return {
         'y': {
@@ -1091,7 +1108,7 @@ def blocks(
     Of the modes forward, reverse the dims choose.
     t_v holds the derivative of v by each element of the path;
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4] by z: [4], W: [3, 4].
     """
@@ -1102,7 +1119,8 @@ def blocks(
         v_product = z * s  # output v = z * s * c
         t_h_difference = 1 - h * h  # h = tanh(x @ W + z)
         t_z = np.eye(4, dtype=FLOAT)
-        t_h = np.broadcast_to(t_z[:, None, :], (4, B, 4)) * t_h_difference  # h = tanh(x @ W + z)
+        # ∂h/∂z, tanh' = 1 - tanh²: [4, B, 4]
+        t_h = np.broadcast_to(t_z[:, None, :], (4, B, 4)) * t_h_difference
         del t_z
         t_z_2 = np.broadcast_to(FLOAT(1), (4,))
         J_v_W = np.broadcast_to(FLOAT(0), (4, 3, 4))
@@ -1117,16 +1135,17 @@ def blocks(
         del t_h
         y = np.sum(u, axis=-1) * s  # output y = sum(u, axis=-1) * s
         del u
-        t_y = np.sum(t_u, axis=-1) * s
+        t_y = np.sum(t_u, axis=-1) * s  # (∂y/∂u) t_u: [4, B]
         del t_u
         c = z
         t_c = t_z_2
         for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
             walk_c_next = np.sin(c) * s + z  # next c = sin(c) * s + z
-            c, t_c = walk_c_next, t_c * np.cos(c) * s + 1
+            t_walk_c_next = t_c * np.cos(c) * s + 1  # ∂walk_c_next/∂z + ∂walk_c_next/∂c ⊙ t_c: [4]
+            c, t_c = walk_c_next, t_walk_c_next
         del t_z_2
         t_W = np.eye(12, dtype=FLOAT).reshape((12, 3, 4))
-        t_h_2 = x @ t_W * t_h_difference  # h = tanh(x @ W + z)
+        t_h_2 = x @ t_W * t_h_difference  # ∂h/∂W, tanh' = 1 - tanh²: [12, B, 4]
         del t_h_difference, t_W
         u_2 = h
         t_u_3 = t_h_2
@@ -1138,14 +1157,14 @@ def blocks(
             u_2, t_u_3 = layer_u_next_2, value_product_2 + t_h_2
         t_u_2 = t_u_3
         del h, t_h_2
-        t_y_2 = np.sum(t_u_2, axis=-1) * s  # output y = sum(u, axis=-1) * s
+        t_y_2 = np.sum(t_u_2, axis=-1) * s  # (∂y/∂u) t_u_2: [12, B]
         del t_u_2
         J_y_z = t_y.T
         del t_y
         J_y_W = t_y_2.reshape((3, 4, B)).transpose(2, 0, 1)
         del t_y_2
         v = v_product * c  # output v = z * s * c
-        t_v = s * c + t_c * v_product
+        t_v = s * c + t_c * v_product  # ∂v/∂z + ∂v/∂c ⊙ t_c: [4]
         del v_product, c, t_c
         J_v_z = np.zeros((4, 4), FLOAT)
         np.einsum('aa->a', J_v_z)[...] = t_v
@@ -1162,7 +1181,7 @@ def blocks(
         }
     # reverse
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
-    d_c = z * s  # output v = z * s * c
+    d_c = z * s  # ∂v/∂c: [4]
     u = h
     layer_u_next_tanh_by_k = np.empty((3, B, 4), FLOAT)
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1174,7 +1193,7 @@ def blocks(
     y = np.sum(u, axis=-1) * s  # output y = sum(u, axis=-1) * s
     del u
     d_y = np.eye(B, dtype=FLOAT)
-    d_u = np.broadcast_to((d_y * s)[:, :, None], (B, B, 4))  # output y = sum(u, axis=-1) * s
+    d_u = np.broadcast_to((d_y * s)[:, :, None], (B, B, 4))  # (∂y/∂u)ᵀ: [B, B, 4]
     del d_y
     d_sum = np.full((B, B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1188,12 +1207,12 @@ def blocks(
         d_u = d_u_3
     d_u_2 = d_u
     del d_u, layer_u_next_tanh_by_k
-    d_h = d_u_2 + d_sum  # h = tanh(x @ W + z)
+    d_h = d_u_2 + d_sum  # back through the loop over k: [B, B, 4]
     del d_u_2, d_sum
-    J_y_W_product = d_h * (1 - h * h)
+    J_y_W_product = d_h * (1 - h * h)  # h = tanh(x @ W + z)
     del h, d_h
-    J_y_W = x.T @ J_y_W_product
-    J_y_z = np.sum(J_y_W_product, axis=1)
+    J_y_W = x.T @ J_y_W_product  # (∂h/∂W)ᵀ d_h, tanh' = 1 - tanh²: [B, 3, 4]
+    J_y_z = np.sum(J_y_W_product, axis=1)  # (∂h/∂z)ᵀ d_h, tanh' = 1 - tanh²: [B, 4]
     del J_y_W_product
     c = z
     c_by_t = np.empty((4, 4), FLOAT)
@@ -1212,7 +1231,7 @@ def blocks(
         d_c_3 = d_c_4
     d_c_2 = d_c_3
     del d_c, c_by_t
-    d_z = c * s + d_c_2 + d_z_2
+    d_z = c * s + d_c_2 + d_z_2  # ∂v/∂z + back through the loop over t: [4]
     del c, d_c_2, d_z_2
     J_v_z = np.zeros((4, 4), FLOAT)
     np.einsum('aa->a', J_v_z)[...] = d_z
@@ -1236,20 +1255,22 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
     t_v holds tangents of v, d_v derivatives by v;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4], s: [].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
-    d_c = z * s  # output v = z * s * c
+    d_c = z * s  # ∂v/∂c: [4]
     c = z
     t_c = np.full((4,), 0, FLOAT)
     c_by_t = np.empty((4, 4), FLOAT)
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         walk_c_next_sin = np.sin(c)  # next c = sin(c) * s + z
         walk_c_next = walk_c_next_sin * s + z
+        # ∂walk_c_next/∂s + ∂walk_c_next/∂c ⊙ t_c: [4]
+        t_walk_c_next = t_c * np.cos(c) * s + walk_c_next_sin
         c_by_t[t] = c
-        c, t_c = walk_c_next, t_c * np.cos(c) * s + walk_c_next_sin
+        c, t_c = walk_c_next, t_walk_c_next
     d_c_3 = d_c
     d_z_2 = np.full((4,), 0, FLOAT)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -1259,7 +1280,7 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
         d_c_3 = d_c_4
     d_c_2 = d_c_3
     del c_by_t
-    d_z = c * s + d_c_2 + d_z_2
+    d_z = c * s + d_c_2 + d_z_2  # ∂v/∂z + back through the loop over t: [4]
     del d_c_2, d_z_2
     J_v_z = np.zeros((4, 4), FLOAT)
     np.einsum('aa->a', J_v_z)[...] = d_z
@@ -1283,7 +1304,7 @@ def whole(
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
     t_v holds the derivative of v by each element of the path;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4].
     """
@@ -1294,10 +1315,11 @@ def whole(
     t_c = t_z
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         walk_c_next = np.sin(c) * s + z  # next c = sin(c) * s + z
-        c, t_c = walk_c_next, t_c * np.cos(c) * s + 1
+        t_walk_c_next = t_c * np.cos(c) * s + 1  # ∂walk_c_next/∂z + ∂walk_c_next/∂c ⊙ t_c: [4]
+        c, t_c = walk_c_next, t_walk_c_next
     del t_z
     v = v_product * c  # output v = z * s * c
-    t_v = s * c + t_c * v_product
+    t_v = s * c + t_c * v_product  # ∂v/∂z + ∂v/∂c ⊙ t_c: [4]
     del v_product, c, t_c
     J = np.zeros((4, 4), FLOAT)
     np.einsum('aa->a', J)[...] = t_v
@@ -1312,7 +1334,7 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B] by s: [], x: [B, 3].
     """
@@ -1326,9 +1348,9 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
         layer_u_next = layer_u_next_tanh + h
         layer_u_next_tanh_by_k[k - 1] = layer_u_next_tanh
         u = layer_u_next
-    J_y_s = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
+    J_y_s = np.sum(u, axis=-1)  # (∂y/∂s)ᵀ: [B]
     del u
-    d_u = np.broadcast_to(np.broadcast_to(s, (B, 1)), (B, 4))
+    d_u = np.broadcast_to(np.broadcast_to(s, (B, 1)), (B, 4))  # (∂y/∂u)ᵀ: [B, 4]
     d_sum = np.full((B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1341,9 +1363,9 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
         d_u = d_u_3
     d_u_2 = d_u
     del d_u, layer_u_next_tanh_by_k
-    d_h = d_u_2 + d_sum  # h = tanh(x @ W + z)
+    d_h = d_u_2 + d_sum  # back through the loop over k: [B, 4]
     del d_u_2, d_sum
-    d_x = d_h * (1 - h * h) @ W.T
+    d_x = d_h * (1 - h * h) @ W.T  # (∂h/∂x)ᵀ d_h, tanh' = 1 - tanh²: [B, 3]
     del h, d_h
     J = np.concatenate((J_y_s.reshape((B, 1, 1)), d_x.reshape((B, 1, 3))), axis=2)
     del J_y_s, d_x
@@ -1362,7 +1384,7 @@ def sparse_jacobian_v(
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
     t_v holds the derivative of v by each element of the path;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4].
     """
@@ -1376,7 +1398,8 @@ def sparse_jacobian_v(
     t_c = t_z
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         walk_c_next = np.sin(c) * s + z  # next c = sin(c) * s + z
-        c, t_c = walk_c_next, t_c * np.cos(c) * s + 1
+        t_walk_c_next = t_c * np.cos(c) * s + 1  # ∂walk_c_next/∂z + ∂walk_c_next/∂c ⊙ t_c: [4]
+        c, t_c = walk_c_next, t_walk_c_next
     del t_z
     data = s * c + t_c * (z * s)  # output v = z * s * c
     del c, t_c
@@ -1394,7 +1417,7 @@ def thin(
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
     t_v holds the derivative of v by each element of the path;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B, 3], z: [4] -> v: [4] by z: [4].
     """
@@ -1409,7 +1432,8 @@ def thin(
     t_c = t_z
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         walk_c_next = np.sin(c) * s + z  # next c = sin(c) * s + z
-        c, t_c = walk_c_next, t_c * np.cos(c) * s + 1
+        t_walk_c_next = t_c * np.cos(c) * s + 1  # ∂walk_c_next/∂z + ∂walk_c_next/∂c ⊙ t_c: [4]
+        c, t_c = walk_c_next, t_walk_c_next
     del t_z
     v = v_product * c  # output v = z * s * c
     data = s * c + t_c * v_product
@@ -1450,9 +1474,9 @@ def hessian_loss(
         layer_u_next = layer_u_next_tanh + h
         layer_u_next_tanh_by_k[k - 1] = layer_u_next_tanh
         u = layer_u_next
-    d_d_y = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
+    d_d_y = np.sum(u, axis=-1)  # (∂d_s/∂d_y)ᵀ: [B]
     del u
-    y = d_d_y * s
+    y = d_d_y * s  # output y = sum(u, axis=-1) * s
     d_y = 2 * y  # ∂loss/∂y: [B]
     del y
     d_d_d_y = d_y * s  # back through y: [B]
@@ -1460,7 +1484,7 @@ def hessian_loss(
     del d_d_d_y
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
-    d_d_h = d_d_h_broadcast_to * d_d_h_difference
+    d_d_h = d_d_h_broadcast_to * d_d_h_difference  # (∂d_z/∂d_h)ᵀ: [4, B, 4]
     d_sum = np.full((B, 4), 0, FLOAT)
     step_difference_by_k = np.empty((3, B, 4), FLOAT)
     d_u_by_k = np.empty((3, B, 4), FLOAT)
@@ -1549,12 +1573,12 @@ def hessian_loss(
     del step_total_by_k
     d_d_y_2_sum = np.sum(d_d_u, axis=2)  # output y = sum(u, axis=-1) * s
     del d_d_u
-    d_d_y_2 = d_d_y_2_sum * s
+    d_d_y_2 = d_d_y_2_sum * s  # (∂d_u/∂d_y)ᵀ d_d_u: [4, B]
     d_h_2_product = -(d_d_h_broadcast_to * d_h) * h  # h = tanh(x @ W + z)
     del h, d_d_h_broadcast_to, d_h
-    d_y_2 = d_d_y_2 * 2  # output loss = sum(y**2) + sum(cs)
+    d_y_2 = d_d_y_2 * 2  # ∂d_y/∂y ⊙ d_d_y_2: [4, B]
     del d_d_y_2
-    d_u_2 = np.broadcast_to((d_y_2 * s)[:, :, None], (4, B, 4))  # output y = sum(u, axis=-1) * s
+    d_u_2 = np.broadcast_to((d_y_2 * s)[:, :, None], (4, B, 4))  # (∂y/∂u)ᵀ d_y_2: [4, B, 4]
     d_sum_3 = np.full((4, B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_5 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1567,10 +1591,12 @@ def hessian_loss(
         d_u_2 = d_u_12
     d_u_6 = d_u_2
     del d_u_2
-    d_h_2 = d_u_5 + d_sum_2 + d_h_2_product + d_h_2_product + d_u_6 + d_sum_3  # h = tanh(x @ W + z)
+    # (∂d_z/∂h)ᵀ + back through the loop over k: [4, B, 4]
+    d_h_2 = d_u_5 + d_sum_2 + d_h_2_product + d_h_2_product + d_u_6 + d_sum_3
     del d_u_5, d_sum_2, d_h_2_product, d_u_6, d_sum_3
-    d_y_3 = d_d_y * 2  # output loss = sum(y**2) + sum(cs)
-    d_u_3 = np.broadcast_to((d_y + d_y_3 * s)[:, None], (B, 4))  # output y = sum(u, axis=-1) * s
+    d_y_3 = d_d_y * 2  # ∂d_y/∂y ⊙ d_d_y: [B]
+    # (∂y/∂u)ᵀ d_y_3 + (∂d_s/∂u)ᵀ: [B, 4]
+    d_u_3 = np.broadcast_to((d_y + d_y_3 * s)[:, None], (B, 4))
     d_sum_4 = np.full((B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_6 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1583,7 +1609,7 @@ def hessian_loss(
         d_u_3 = d_u_13
     d_u_7 = d_u_3
     del layer_u_next_tanh_by_k, d_u_3
-    d_h_3 = d_u_7 + d_sum_4  # h = tanh(x @ W + z)
+    d_h_3 = d_u_7 + d_sum_4  # back through the loop over k: [B, 4]
     del d_u_7, d_sum_4
     d_d_c = d_d_z
     d_d_z_2 = d_d_z
@@ -1644,8 +1670,10 @@ def hessian_loss(
         d_s_2 += d_s_6
         d_c = d_c_7
     del step_total_by_t, H_z_z_broadcast_to
+    # (∂y/∂s)ᵀ d_y_2 + (∂d_u/∂s)ᵀ d_d_u + back through the loop over t: [4]
     H_z_s = d_s + np.sum(d_d_y_2_sum * d_y, axis=1) + d_s_2 + np.sum(d_y_2 * d_d_y, axis=1)
     del d_y, d_d_y_2_sum, d_y_2, d_s, d_s_2
+    # (∂h/∂z)ᵀ d_h_2 + back through the loop over t, tanh' = 1 - tanh²: [4, 4]
     H_z_z = d_c + d_z + np.sum(d_h_2 * d_d_h_difference, axis=1)
     del d_c, d_z, d_h_2
     d_d_c_3 = np.full((4,), 0, FLOAT)
@@ -1706,8 +1734,10 @@ def hessian_loss(
         d_c_10 = d_c_11
     d_c_2 = d_c_10
     del c_by_t, walk_c_next_sin_by_t, step_total_by_t_2, step_product_by_t_3
+    # (∂y/∂s)ᵀ d_y_3 + back through the loop over t
     H_s_s = d_s_3 + d_s_4 + np.sum(d_y_3 * d_d_y, axis=0)
     del d_d_y, d_y_3
+    # (∂h/∂z)ᵀ d_h_3 + back through the loop over t, tanh' = 1 - tanh²: [4]
     H_s_z = d_c_2 + d_z_2 + np.sum(d_h_3 * d_d_h_difference, axis=0)
     del d_d_h_difference, d_c_2, d_z_2, d_h_3
     return {
@@ -1736,51 +1766,58 @@ def curvature(
         layer_u_next = np.tanh(u * layer_V_k) + h  # next u = tanh(u * V) + h
         u = layer_u_next
     del h
-    t_y = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
+    t_y = np.sum(u, axis=-1)  # ∂y/∂s: [B]
     del u
-    y = t_y * s
+    y = t_y * s  # output y = sum(u, axis=-1) * s
     d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ: [4, 4]
-    t_d_y = t_y * 2  # output loss = sum(y**2) + sum(cs)
+    t_d_y = t_y * 2  # ∂d_y/∂y ⊙ t_y: [B]
     c = z
     t_c = np.full((4,), 0, FLOAT)
     t_c_by_t = np.empty((4, 4), FLOAT)
-    step_product_by_t = np.empty((4, 4), FLOAT)
+    t_walk_c_next_product_by_t = np.empty((4, 4), FLOAT)
     cs = np.empty((4, 4), FLOAT)
     c_by_t = np.empty((4, 4), FLOAT)
     walk_c_next_sin_by_t = np.empty((4, 4), FLOAT)
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         walk_c_next_sin = np.sin(c)  # next c = sin(c) * s + z
         walk_c_next = walk_c_next_sin * s + z
-        value_product = t_c * np.cos(c)
+        t_walk_c_next_product = t_c * np.cos(c)
+        # ∂walk_c_next/∂s + ∂walk_c_next/∂c ⊙ t_c: [4]
+        t_walk_c_next = t_walk_c_next_product * s + walk_c_next_sin
         t_c_by_t[t] = t_c
-        step_product_by_t[t] = value_product
+        t_walk_c_next_product_by_t[t] = t_walk_c_next_product
         cs[t] = c * c
         c_by_t[t] = c
         walk_c_next_sin_by_t[t] = walk_c_next_sin
-        c, t_c = walk_c_next, value_product * s + walk_c_next_sin
+        c, t_c = walk_c_next, t_walk_c_next
     loss = np.sum(y ** 2) + np.sum(cs)  # output loss = sum(y**2) + sum(cs)
     del y, cs
     d_c = np.full((4,), 0, FLOAT)
     t_d_c = np.full((4,), 0, FLOAT)
     t_d_s = FLOAT(0)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        d_cs_t = d_cs[t]
-        value_product_2 = d_c * s  # next c = sin(c) * s + z
+        d_cs_t = d_cs[t]  # cotangent of cs_t: [4]
+        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c: [4]
         c_2 = c_by_t[t]
-        value_cos = np.cos(c_2)  # next c = sin(c) * s + z
-        value_product_3 = d_cs_t * c_2  # collect cs = c * c
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_total = value_product_3 + value_product_3 + value_product_2 * value_cos
+        d_c_2_cos = np.cos(c_2)  # next c = sin(c) * s + z
+        d_c_2_product = d_cs_t * c_2  # collect cs = c * c
+        # c goes into cs_t, walk_c_next_sin: its adjoint is the sum of what comes back: [4]
+        d_c_2 = (
+            d_c_2_product  # ∂cs_t/∂c ⊙ d_cs_t
+            + d_c_2_product  # ∂cs_t/∂c ⊙ d_cs_t
+            + d_walk_c_next_sin * d_c_2_cos  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
+        )
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         t_c_by_t_t = t_c_by_t[t]
-        value_product_4 = t_c_by_t_t * d_cs_t  # collect cs = c * c
-        value_product_5 = t_c_by_t_t * -np.sin(c_2) * value_product_2  # next c = sin(c) * s + z
-        value_total_2 = (t_d_c * s + d_c) * value_cos + value_product_5
-        step_product_by_t_t = step_product_by_t[t]
-        value_total_3 = t_d_c * walk_c_next_sin_2 + step_product_by_t_t * d_c  # next c = sin(c) * s + z
-        t_d_s += np.sum(value_total_3, axis=0)
-        d_c, t_d_c = value_total, value_product_4 + value_product_4 + value_total_2
-    del c_by_t, walk_c_next_sin_by_t, d_cs, t_c_by_t, step_product_by_t
+        value_product = t_c_by_t_t * d_cs_t  # collect cs = c * c
+        value_product_2 = t_c_by_t_t * -np.sin(c_2) * d_walk_c_next_sin  # next c = sin(c) * s + z
+        value_total = (t_d_c * s + d_c) * d_c_2_cos + value_product_2
+        t_walk_c_next_product_by_t_t = t_walk_c_next_product_by_t[t]
+        # next c = sin(c) * s + z
+        value_total_2 = t_d_c * walk_c_next_sin_2 + t_walk_c_next_product_by_t_t * d_c
+        t_d_s += np.sum(value_total_2, axis=0)
+        d_c, t_d_c = d_c_2, value_product + value_product + value_total
+    del c_by_t, walk_c_next_sin_by_t, d_cs, t_c_by_t, t_walk_c_next_product_by_t
     H_s_s = np.sum(t_d_y * t_y, axis=0) + t_d_s
     del t_y, t_d_y
     return FLOAT(loss), {
@@ -1818,9 +1855,9 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         layer_u_next = layer_u_next_tanh + h
         layer_u_next_tanh_by_k[k - 1] = layer_u_next_tanh
         u = layer_u_next
-    d_d_y = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
+    d_d_y = np.sum(u, axis=-1)  # (∂d_s/∂d_y)ᵀ: [B]
     del u
-    y = d_d_y * s
+    y = d_d_y * s  # output y = sum(u, axis=-1) * s
     d_y = 2 * y  # ∂loss/∂y: [B]
     del y
     d_d_d_y = d_y * s  # back through y: [B]
@@ -1828,9 +1865,10 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     del d_d_d_y
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
-    d_d_h = d_d_h_broadcast_to * d_d_h_difference
-    d_y_2 = d_d_y * 2  # output loss = sum(y**2) + sum(cs)
-    d_u_2 = np.broadcast_to((d_y + d_y_2 * s)[:, None], (B, 4))  # output y = sum(u, axis=-1) * s
+    d_d_h = d_d_h_broadcast_to * d_d_h_difference  # (∂d_z/∂d_h)ᵀ: [4, B, 4]
+    d_y_2 = d_d_y * 2  # ∂d_y/∂y ⊙ d_d_y: [B]
+    # (∂y/∂u)ᵀ d_y_2 + (∂d_s/∂u)ᵀ: [B, 4]
+    d_u_2 = np.broadcast_to((d_y + d_y_2 * s)[:, None], (B, 4))
     d_sum = np.full((B, 4), 0, FLOAT)
     step_difference_by_k = np.empty((3, B, 4), FLOAT)
     d_u_by_k = np.empty((3, B, 4), FLOAT)
@@ -1919,12 +1957,12 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     del step_total_by_k
     d_d_y_2_sum = np.sum(d_d_u, axis=2)  # output y = sum(u, axis=-1) * s
     del d_d_u
-    d_d_y_2 = d_d_y_2_sum * s
+    d_d_y_2 = d_d_y_2_sum * s  # (∂d_u/∂d_y)ᵀ d_d_u: [4, B]
     d_h_2_product = -(d_d_h_broadcast_to * d_h) * h  # h = tanh(x @ W + z)
     del h, d_d_h_broadcast_to, d_h
-    d_y_3 = d_d_y_2 * 2  # output loss = sum(y**2) + sum(cs)
+    d_y_3 = d_d_y_2 * 2  # ∂d_y/∂y ⊙ d_d_y_2: [4, B]
     del d_d_y_2
-    d_u_3 = np.broadcast_to((d_y_3 * s)[:, :, None], (4, B, 4))  # output y = sum(u, axis=-1) * s
+    d_u_3 = np.broadcast_to((d_y_3 * s)[:, :, None], (4, B, 4))  # (∂y/∂u)ᵀ d_y_3: [4, B, 4]
     d_sum_3 = np.full((4, B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_5 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1937,7 +1975,8 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_u_3 = d_u_12
     d_u_6 = d_u_3
     del d_u_3
-    d_h_2 = d_u_5 + d_sum_2 + d_h_2_product + d_h_2_product + d_u_6 + d_sum_3  # h = tanh(x @ W + z)
+    # (∂d_z/∂h)ᵀ + back through the loop over k: [4, B, 4]
+    d_h_2 = d_u_5 + d_sum_2 + d_h_2_product + d_h_2_product + d_u_6 + d_sum_3
     del d_u_5, d_sum_2, d_h_2_product, d_u_6, d_sum_3
     d_sum_4 = np.full((B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1951,7 +1990,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_u_2 = d_u_13
     d_u_7 = d_u_2
     del layer_u_next_tanh_by_k, d_u_2
-    d_h_3 = d_u_7 + d_sum_4  # h = tanh(x @ W + z)
+    d_h_3 = d_u_7 + d_sum_4  # back through the loop over k: [B, 4]
     del d_u_7, d_sum_4
     d_d_c = d_d_z
     d_d_z_2 = d_d_z
@@ -2012,8 +2051,10 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_s_2 += d_s_6
         d_c = d_c_7
     del step_total_by_t, H_z_z_broadcast_to
+    # (∂y/∂s)ᵀ d_y_3 + (∂d_u/∂s)ᵀ d_d_u + back through the loop over t: [4]
     H_z_s = d_s + np.sum(d_d_y_2_sum * d_y, axis=1) + d_s_2 + np.sum(d_y_3 * d_d_y, axis=1)
     del d_y, d_d_y_2_sum, d_y_3, d_s, d_s_2
+    # (∂h/∂z)ᵀ d_h_2 + back through the loop over t, tanh' = 1 - tanh²: [4, 4]
     H_z_z = d_c + d_z + np.sum(d_h_2 * d_d_h_difference, axis=1)
     del d_c, d_z, d_h_2
     d_d_c_3 = np.full((4,), 0, FLOAT)
@@ -2074,8 +2115,10 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_c_10 = d_c_11
     d_c_2 = d_c_10
     del c_by_t, walk_c_next_sin_by_t, step_total_by_t_2, step_product_by_t_3
+    # (∂y/∂s)ᵀ d_y_2 + back through the loop over t
     H_s_s = d_s_3 + d_s_4 + np.sum(d_y_2 * d_d_y, axis=0)
     del d_d_y, d_y_2
+    # (∂h/∂z)ᵀ d_h_3 + back through the loop over t, tanh' = 1 - tanh²: [4]
     H_s_z = d_c_2 + d_z_2 + np.sum(d_h_3 * d_d_h_difference, axis=0)
     del d_d_h_difference, d_c_2, d_z_2, d_h_3
     H_concatenate = np.concatenate((H_z_z, H_z_s.reshape((4, 1))), axis=1)
@@ -2118,7 +2161,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     del d_y
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
-    d_d_h = d_d_h_broadcast_to * d_d_h_difference
+    d_d_h = d_d_h_broadcast_to * d_d_h_difference  # (∂d_z/∂d_h)ᵀ: [4, B, 4]
     c = z
     cs = np.empty((4, 4), FLOAT)
     c_by_t = np.empty((4, 4), FLOAT)
@@ -2213,13 +2256,13 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         d_u_8 = d_u_9
     d_u_4 = d_u_8
     del step_total_by_k
-    d_d_y = np.sum(d_d_u, axis=2) * s  # output y = sum(u, axis=-1) * s
+    d_d_y = np.sum(d_d_u, axis=2) * s  # (∂d_u/∂d_y)ᵀ d_d_u: [4, B]
     del d_d_u
     d_h_2_product = -(d_d_h_broadcast_to * d_h) * h  # h = tanh(x @ W + z)
     del h, d_d_h_broadcast_to, d_h
-    d_y_2 = d_d_y * 2  # output loss = sum(y**2) + sum(cs)
+    d_y_2 = d_d_y * 2  # ∂d_y/∂y ⊙ d_d_y: [4, B]
     del d_d_y
-    d_u_2 = np.broadcast_to((d_y_2 * s)[:, :, None], (4, B, 4))  # output y = sum(u, axis=-1) * s
+    d_u_2 = np.broadcast_to((d_y_2 * s)[:, :, None], (4, B, 4))  # (∂y/∂u)ᵀ d_y_2: [4, B, 4]
     del d_y_2
     d_sum_3 = np.full((4, B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -2233,7 +2276,8 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         d_u_2 = d_u_10
     d_u_5 = d_u_2
     del layer_u_next_tanh_by_k, d_u_2
-    d_h_2 = d_u_4 + d_sum_2 + d_h_2_product + d_h_2_product + d_u_5 + d_sum_3  # h = tanh(x @ W + z)
+    # (∂d_z/∂h)ᵀ + back through the loop over k: [4, B, 4]
+    d_h_2 = d_u_4 + d_sum_2 + d_h_2_product + d_h_2_product + d_u_5 + d_sum_3
     del d_u_4, d_sum_2, d_h_2_product, d_u_5, d_sum_3
     d_d_c = d_d_z
     d_d_z_2 = d_d_z
@@ -2271,6 +2315,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         d_z += d_c
         d_c = d_c_5
     del c_by_t, step_total_by_t
+    # (∂h/∂z)ᵀ d_h_2 + back through the loop over t, tanh' = 1 - tanh²: [4, 4]
     H_z_z = d_c + d_z + np.sum(d_h_2 * d_d_h_difference, axis=1)
     del d_d_h_difference, d_c, d_z, d_h_2
     H = 0.5 * (H_z_z + H_z_z.T)
@@ -2295,46 +2340,53 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
         layer_u_next = np.tanh(u * layer_V_k) + h  # next u = tanh(u * V) + h
         u = layer_u_next
     del h
-    t_y = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
+    t_y = np.sum(u, axis=-1)  # ∂y/∂s: [B]
     del u
     d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ: [4, 4]
-    t_d_y = t_y * 2  # output loss = sum(y**2) + sum(cs)
+    t_d_y = t_y * 2  # ∂d_y/∂y ⊙ t_y: [B]
     c = z
     t_c = np.full((4,), 0, FLOAT)
     t_c_by_t = np.empty((4, 4), FLOAT)
-    step_product_by_t = np.empty((4, 4), FLOAT)
+    t_walk_c_next_product_by_t = np.empty((4, 4), FLOAT)
     c_by_t = np.empty((4, 4), FLOAT)
     walk_c_next_sin_by_t = np.empty((4, 4), FLOAT)
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         walk_c_next_sin = np.sin(c)  # next c = sin(c) * s + z
         walk_c_next = walk_c_next_sin * s + z
-        value_product = t_c * np.cos(c)
+        t_walk_c_next_product = t_c * np.cos(c)
+        # ∂walk_c_next/∂s + ∂walk_c_next/∂c ⊙ t_c: [4]
+        t_walk_c_next = t_walk_c_next_product * s + walk_c_next_sin
         t_c_by_t[t] = t_c
-        step_product_by_t[t] = value_product
+        t_walk_c_next_product_by_t[t] = t_walk_c_next_product
         c_by_t[t] = c
         walk_c_next_sin_by_t[t] = walk_c_next_sin
-        c, t_c = walk_c_next, value_product * s + walk_c_next_sin
+        c, t_c = walk_c_next, t_walk_c_next
     d_c = np.full((4,), 0, FLOAT)
     t_d_c = np.full((4,), 0, FLOAT)
     t_d_s = FLOAT(0)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        d_cs_t = d_cs[t]
-        value_product_2 = d_c * s  # next c = sin(c) * s + z
+        d_cs_t = d_cs[t]  # cotangent of cs_t: [4]
+        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c: [4]
         c_2 = c_by_t[t]
-        value_cos = np.cos(c_2)  # next c = sin(c) * s + z
-        value_product_3 = d_cs_t * c_2  # collect cs = c * c
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_total = value_product_3 + value_product_3 + value_product_2 * value_cos
+        d_c_2_cos = np.cos(c_2)  # next c = sin(c) * s + z
+        d_c_2_product = d_cs_t * c_2  # collect cs = c * c
+        # c goes into cs_t, walk_c_next_sin: its adjoint is the sum of what comes back: [4]
+        d_c_2 = (
+            d_c_2_product  # ∂cs_t/∂c ⊙ d_cs_t
+            + d_c_2_product  # ∂cs_t/∂c ⊙ d_cs_t
+            + d_walk_c_next_sin * d_c_2_cos  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
+        )
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         t_c_by_t_t = t_c_by_t[t]
-        value_product_4 = t_c_by_t_t * d_cs_t  # collect cs = c * c
-        value_product_5 = t_c_by_t_t * -np.sin(c_2) * value_product_2  # next c = sin(c) * s + z
-        value_total_2 = (t_d_c * s + d_c) * value_cos + value_product_5
-        step_product_by_t_t = step_product_by_t[t]
-        value_total_3 = t_d_c * walk_c_next_sin_2 + step_product_by_t_t * d_c  # next c = sin(c) * s + z
-        t_d_s += np.sum(value_total_3, axis=0)
-        d_c, t_d_c = value_total, value_product_4 + value_product_4 + value_total_2
-    del c_by_t, walk_c_next_sin_by_t, d_cs, t_c_by_t, step_product_by_t
+        value_product = t_c_by_t_t * d_cs_t  # collect cs = c * c
+        value_product_2 = t_c_by_t_t * -np.sin(c_2) * d_walk_c_next_sin  # next c = sin(c) * s + z
+        value_total = (t_d_c * s + d_c) * d_c_2_cos + value_product_2
+        t_walk_c_next_product_by_t_t = t_walk_c_next_product_by_t[t]
+        # next c = sin(c) * s + z
+        value_total_2 = t_d_c * walk_c_next_sin_2 + t_walk_c_next_product_by_t_t * d_c
+        t_d_s += np.sum(value_total_2, axis=0)
+        d_c, t_d_c = d_c_2, value_product + value_product + value_total
+    del c_by_t, walk_c_next_sin_by_t, d_cs, t_c_by_t, t_walk_c_next_product_by_t
     H_s_s = np.sum(t_d_y * t_y, axis=0) + t_d_s
     del t_y, t_d_y
     H_reshape = H_s_s.reshape((1, 1))

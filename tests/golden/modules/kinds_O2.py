@@ -916,7 +916,7 @@ def each(
         u = np.add(u_tanh_3, h, s2)
         d_s_matmul = np.dot(u, d_s_full, s3)  # output y = sum(u, axis=-1) * s
         d_s_square = np.square(d_s_matmul, s3)
-        np.multiply(2 * s, d_s_square, d_s[start:size + start])
+        np.multiply(2 * s, d_s_square, d_s[start:size + start])  # (∂y/∂s)ᵀ d_y: [size]
         _give(_scratch, _each_scratch_block, size)
         return ()
     _blocks(block, B, 80, 15)
@@ -1052,7 +1052,7 @@ def jvp_y_v(
     t_v_product = np.multiply(t_z, c, s6)
     t_v_product_2 = np.multiply(s, t_v_product, s6)
     t_v_product_3 = np.multiply(t_c, v_product, s1)
-    t_v = np.add(t_v_product_2, t_v_product_3)
+    t_v = np.add(t_v_product_2, t_v_product_3)  # ∂v/∂z ⊙ t_z + ∂v/∂c ⊙ t_c: [4]
     y = np.empty((B,), FLOAT)
     t_y = np.empty((B,), FLOAT)
     def block(start: int, size: int) -> tuple[Any, ...]:
@@ -1082,7 +1082,7 @@ def jvp_y_v(
         t_u_difference_3 = np.subtract(_C_1, t_u_square_3, s2_2)
         t_h_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
         t_h_difference = np.subtract(_C_1, t_h_square, s1_2)
-        t_h = np.multiply(t_z, t_h_difference, s1_2)
+        t_h = np.multiply(t_z, t_h_difference, s1_2)  # (∂h/∂z) t_z, tanh' = 1 - tanh²: [size, 4]
         t_u_product = np.multiply(t_h, t_u_difference_3, s2_2)  # next u = tanh(u * V) + h
         t_u_product_2 = np.multiply(u_index, t_u_product, s2_2)
         t_u_total = np.add(t_u_product_2, t_h, s2_2)
@@ -1091,9 +1091,9 @@ def jvp_y_v(
         t_u_total_2 = np.add(t_u_product_4, t_h, s2_2)
         t_u_product_5 = np.multiply(t_u_total_2, t_u_difference, s2_2)
         t_u_product_6 = np.multiply(u_index_3, t_u_product_5, s2_2)
-        t_u = np.add(t_u_product_6, t_h, s2_2)
+        t_u = np.add(t_u_product_6, t_h, s2_2)  # through the loop over k: [size, 4]
         t_y_matmul = np.dot(t_u, y_full, s6_2)  # output y = sum(u, axis=-1) * s
-        np.multiply(s, t_y_matmul, t_y[start:size + start])
+        np.multiply(s, t_y_matmul, t_y[start:size + start])  # (∂y/∂u) t_u: [size]
         _give(_scratch, _jvp_y_v_scratch_block, size)
         return ()
     _blocks(block, B, 176, 34)
@@ -1259,8 +1259,8 @@ def hvp_loss(
         d_h = np.add(d_h_product_8, d_h_total_3, s18)  # back through the loop over k: [size, 4]
         d_h_sum = np.multiply(d_h, d_z_difference, s16)  # ∂h/∂h_sum ⊙ d_h: [size, 4]
         d_z_matmul_part = np.dot(d_z_full_part, d_h_sum)  # h = tanh(x @ W + z)
-        t_h = np.multiply(t_z, d_z_difference, s16)
-        t_d_z_product = np.multiply(t_h, h, s1_2)
+        t_h = np.multiply(t_z, d_z_difference, s16)  # (∂h/∂z) t_z, tanh' = 1 - tanh²: [size, 4]
+        t_d_z_product = np.multiply(t_h, h, s1_2)  # h = tanh(x @ W + z)
         t_d_z_product_3 = np.multiply(t_d_z_product, d_h, s1_2)
         t_d_z_product_4 = np.multiply(_C_m2, t_d_z_product_3, s1_2)
         t_u_product = np.multiply(t_h, d_h_difference_3, s18)  # next u = tanh(u * V) + h
@@ -1275,14 +1275,14 @@ def hvp_loss(
         t_u_total_2 = np.add(t_u_product_4, t_h, s18)
         t_u_product_5 = np.multiply(t_u_total_2, d_h_difference, s18)
         t_u_product_6 = np.multiply(u_index_3, t_u_product_5, s18)
-        t_u = np.add(t_u_product_6, t_h, s16)
-        t_d_h_product_5 = np.multiply(t_u_product_6, u_tanh_3, s18)
+        t_u = np.add(t_u_product_6, t_h, s16)  # through the loop over k: [size, 4]
+        t_d_h_product_5 = np.multiply(t_u_product_6, u_tanh_3, s18)  # next u = tanh(u * V) + h
         t_y_matmul = np.dot(t_u, d_h_full, s8_2_view)  # output y = sum(u, axis=-1) * s
         t_d_h_product_8 = np.multiply(t_d_h_product_7, t_d_h_product_5, s18)  # next u = tanh(u * V) + h
         t_d_s_product_7 = np.multiply(t_y_matmul, d_y_product, s7_2)  # output y = sum(u, axis=-1) * s
         t_y_product = np.multiply(s, t_y_matmul, s8_2_view)
-        t_y = np.add(t_y_product_2, t_y_product, s9_2)
-        t_d_s_product_5 = np.multiply(t_y, d_h_matmul, s6_2)
+        t_y = np.add(t_y_product_2, t_y_product, s9_2)  # (∂y/∂s) t_s + (∂y/∂u) t_u: [size]
+        t_d_s_product_5 = np.multiply(t_y, d_h_matmul, s6_2)  # output y = sum(u, axis=-1) * s
         t_d_s_product_6 = np.multiply(_C_2, t_d_s_product_5, s6_2)
         t_d_s_total = np.add(t_d_s_product_6, t_d_s_product_7, s6_2)
         t_d_s_sum_2_part = np.add.reduce(t_d_s_total, 0)
@@ -1306,8 +1306,8 @@ def hvp_loss(
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         t_d_h_total_7 = np.add(t_d_h_total_6, t_d_h_product_15, s18)
         t_d_h_product_17 = np.multiply(t_d_h_total_4, u_index, s13)  # next u = tanh(u * V) + h
-        t_d_h = np.add(t_d_h_product_17, t_d_h_total_7, s13)  # h = tanh(x @ W + z)
-        t_d_z_product_2 = np.multiply(t_d_h, d_z_difference, s13)
+        t_d_h = np.add(t_d_h_product_17, t_d_h_total_7, s13)  # through the loop over k: [size, 4]
+        t_d_z_product_2 = np.multiply(t_d_h, d_z_difference, s13)  # h = tanh(x @ W + z)
         t_d_z_total = np.add(t_d_z_product_2, t_d_z_product_4, s13)
         t_d_z_matmul_2_part = np.dot(d_z_full_part, t_d_z_total)
         _give(_scratch, _hvp_loss_scratch_block, size)
@@ -1325,10 +1325,11 @@ def hvp_loss(
     d_z = np.empty((4,), FLOAT)
     np.add(d_c, d_z_matmul_2, d_z)
     np.add(d_z, d_z_matmul, d_z)
+    # (∂d_z/∂h) t_h + (∂d_z/∂d_h) t_d_h + through the loop over t: [4]
     t_d_z = np.empty((4,), FLOAT)
     np.add(t_d_c, t_d_z_matmul, t_d_z)
     np.add(t_d_z, t_d_z_matmul_2, t_d_z)
-    t_d_s = t_d_s_sum_2 + t_d_s_sum_4
+    t_d_s = t_d_s_sum_2 + t_d_s_sum_4  # (∂d_s/∂u) t_u + (∂d_s/∂d_y) t_d_y + through the loop over t
     _give(_scratch, _hvp_loss_scratch, B)
     return {
         's': FLOAT(d_s),
@@ -1385,6 +1386,7 @@ def jacobian_y(
             t_u_difference_3 = np.subtract(_C_1, t_u_square_3, s2)
             t_h_square = np.square(h, s1)  # h = tanh(x @ W + z)
             t_h_difference = np.subtract(_C_1, t_h_square, s1)
+            # ∂h/∂z, tanh' = 1 - tanh²: [4, size, 4]
             t_h = np.multiply(t_h_broadcast_to_part, t_h_difference, s5)
             t_u_product_4 = np.multiply(t_h, t_u_index, s6)  # next u = tanh(u * V) + h
             t_u_product_5 = np.multiply(t_u_product_4, t_u_difference_3, s6)
@@ -1394,7 +1396,7 @@ def jacobian_y(
             t_u_total_2 = np.add(t_u_product_7, t_h, s6)
             t_u_product_8 = np.multiply(t_u_total_2, t_u_index_3, s6)
             t_u_product_9 = np.multiply(t_u_product_8, t_u_difference, s6)
-            t_u = np.add(t_u_product_9, t_h, s6)
+            t_u = np.add(t_u_product_9, t_h, s6)  # through the loop over k: [4, size, 4]
             # output y = sum(u, axis=-1) * s
             J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), J_y_z_full, s4_view)
             np.multiply(s, J_y_z_matmul.reshape((4, size)).T, J_y_z[start:size + start])
@@ -1443,7 +1445,7 @@ def jacobian_y(
         d_u_expand_part = d_u_expand[start:size + start]
         d_h_full_part = d_h_full[start:size + start]
         d_u_product = np.multiply(s, d_u_expand_part, s1_2)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (size, B, 4))
+        d_u = np.broadcast_to(d_u_product, (size, B, 4))  # (∂y/∂u)ᵀ: [size, B, 4]
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_total = np.add(d_h_full_part, d_u_product, s2_2)
         d_h_product_4 = np.multiply(d_u, d_h_difference, s3_2)  # next u = tanh(u * V) + h
@@ -1456,8 +1458,9 @@ def jacobian_y(
         d_h_total_3 = np.add(d_h_total_2, d_h_product_7, s2_2)
         d_h_product_8 = np.multiply(d_h_product_7, d_h_difference_3, s3_2)  # next u = tanh(u * V) + h
         d_h_product_9 = np.multiply(d_h_product_8, d_h_index, s3_2)
-        d_h = np.add(d_h_product_9, d_h_total_3, s3_2)  # h = tanh(x @ W + z)
-        J_y_z_product = np.multiply(d_h, J_y_z_difference, s3_2)
+        d_h = np.add(d_h_product_9, d_h_total_3, s3_2)  # back through the loop over k: [size, B, 4]
+        J_y_z_product = np.multiply(d_h, J_y_z_difference, s3_2)  # h = tanh(x @ W + z)
+        # (∂h/∂z)ᵀ d_h, tanh' = 1 - tanh²: [size, 4]
         np.matmul(J_y_z_full, J_y_z_product, J_y_z[start:size + start])
         _give(_scratch, _jacobian_y_scratch_reverse_block_reverse, B, size)
         return ()
@@ -1508,7 +1511,7 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
         u_product_3 = np.multiply(u_sum_2, u_index_3, s4)
         u_tanh_3 = np.tanh(u_product_3, s4)
         u = np.add(u_tanh_3, h, s5)
-        np.dot(u, J_y_s_full, J_y_s[start:size + start])  # output y = sum(u, axis=-1) * s
+        np.dot(u, J_y_s_full, J_y_s[start:size + start])  # (∂y/∂s)ᵀ: [size]
         d_h_square = np.square(u_tanh_3, s4)  # next u = tanh(u * V) + h
         d_h_square_2 = np.square(u_tanh_2, s3)
         d_h_square_3 = np.square(u_tanh, s2)
@@ -1526,9 +1529,9 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
         d_h_total = np.add(d_h_full_part, s, s5)
         d_h_total_2 = np.add(d_h_total, d_h_product_2, s5)
         d_h_total_3 = np.add(d_h_total_2, d_h_product_4, s5)
-        d_h = np.add(d_h_product_6, d_h_total_3, s2)  # h = tanh(x @ W + z)
-        d_x_product = np.multiply(d_h, d_x_difference, s2)
-        np.dot(d_x_product, W.T, d_x[start:size + start])
+        d_h = np.add(d_h_product_6, d_h_total_3, s2)  # back through the loop over k: [size, 4]
+        d_x_product = np.multiply(d_h, d_x_difference, s2)  # h = tanh(x @ W + z)
+        np.dot(d_x_product, W.T, d_x[start:size + start])  # (∂h/∂x)ᵀ d_h, tanh' = 1 - tanh²: [size, 3]
         _give(_scratch, _apart_scratch_reverse_block_reverse, size)
         return ()
     _blocks(block_reverse, B, 168, 32)
@@ -1586,7 +1589,7 @@ def blocks(
         v = np.multiply(v_product, c)  # output v = z * s * c
         t_v_product = np.multiply(s, c, s6)
         t_v_product_2 = np.multiply(t_c, v_product, s1)
-        t_v = np.add(t_v_product, t_v_product_2, s6)
+        t_v = np.add(t_v_product, t_v_product_2, s6)  # ∂v/∂z + ∂v/∂c ⊙ t_c: [4]
         J_v_z = np.empty((4, 4), FLOAT)
         J_v_z.fill(0)
         np.einsum('aa->a', J_v_z)[...] = t_v
@@ -1621,6 +1624,7 @@ def blocks(
             t_u_difference_3 = np.subtract(_C_1, t_u_square_3, s2_2)
             t_h_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
             t_h_difference = np.subtract(_C_1, t_h_square, s1_2)
+            # ∂h/∂z, tanh' = 1 - tanh²: [4, size, 4]
             t_h = np.multiply(t_h_broadcast_to_part, t_h_difference, s7)
             t_u_product = np.multiply(t_h, u_index, s8)  # next u = tanh(u * V) + h
             t_u_product_2 = np.multiply(t_u_product, t_u_difference_3, s8)
@@ -1630,12 +1634,12 @@ def blocks(
             t_u_total_2 = np.add(t_u_product_4, t_h, s8)
             t_u_product_5 = np.multiply(t_u_total_2, u_index_3, s8)
             t_u_product_6 = np.multiply(t_u_product_5, t_u_difference, s8)
-            t_u = np.add(t_u_product_6, t_h, s8)
+            t_u = np.add(t_u_product_6, t_h, s8)  # through the loop over k: [4, size, 4]
             # output y = sum(u, axis=-1) * s
             J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), y_full, s5_2_view)
             np.multiply(s, J_y_z_matmul.reshape((4, size)).T, J_y_z[start:size + start])
             t_h_2_matmul = np.matmul(x_part, t_W, s10)  # h = tanh(x @ W + z)
-            t_h_2 = np.multiply(t_h_2_matmul, t_h_difference, s10)
+            t_h_2 = np.multiply(t_h_2_matmul, t_h_difference, s10)  # ∂h/∂W, tanh' = 1 - tanh²: [12, size, 4]
             t_u_2_product = np.multiply(t_h_2, u_index, s11)  # next u = tanh(u * V) + h
             t_u_2_product_2 = np.multiply(t_u_2_product, t_u_difference_3, s11)
             t_u_2_total = np.add(t_u_2_product_2, t_h_2, s11)
@@ -1644,7 +1648,7 @@ def blocks(
             t_u_2_total_2 = np.add(t_u_2_product_4, t_h_2, s11)
             t_u_2_product_5 = np.multiply(t_u_2_total_2, u_index_3, s11)
             t_u_2_product_6 = np.multiply(t_u_2_product_5, t_u_difference, s11)
-            t_u_2 = np.add(t_u_2_product_6, t_h_2, s11)
+            t_u_2 = np.add(t_u_2_product_6, t_h_2, s11)  # through the loop over k: [12, size, 4]
             # output y = sum(u, axis=-1) * s
             J_y_W_matmul = np.dot(t_u_2.reshape((12 * size, 4)), y_full, s12)
             np.multiply(s, J_y_W_matmul.reshape((3, 4, size)).transpose(2, 0, 1), J_y_W[start:size + start])
@@ -1695,7 +1699,7 @@ def blocks(
     u = np.add(u_tanh_3, h, s4)  # next u = tanh(u * V) + h
     y_matmul = np.dot(u, y_full, s7)  # output y = sum(u, axis=-1) * s
     y = np.multiply(s, y_matmul)
-    d_c = np.multiply(s, z, s8)  # output v = z * s * c
+    d_c = np.multiply(s, z, s8)  # ∂v/∂c: [4]
     c = z
     c_by_t = s9
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -1722,6 +1726,7 @@ def blocks(
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_z_concatenate = np.concatenate((step_product_by_t, d_c[None, :]), 0, s12)
     d_z_matmul = np.dot(y_full, d_z_concatenate[1:], s8)
+    # ∂v/∂z + back through the loop over t: [4]
     d_z = s10
     np.add(d_z_product, d_c_2, d_z)
     np.add(d_z, d_z_matmul, d_z)
@@ -1737,7 +1742,7 @@ def blocks(
         d_u_expand_part = d_u_expand[start:size + start]
         d_h_full_part = d_h_full[start:size + start]
         d_u_product = np.multiply(s, d_u_expand_part, s1_2)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (size, B, 4))
+        d_u = np.broadcast_to(d_u_product, (size, B, 4))  # (∂y/∂u)ᵀ: [size, B, 4]
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_total = np.add(d_h_full_part, d_u_product, s2_2)
         d_h_product = np.multiply(d_u, d_h_difference, s3_2)  # next u = tanh(u * V) + h
@@ -1750,9 +1755,11 @@ def blocks(
         d_h_total_3 = np.add(d_h_total_2, d_h_product_4, s2_2)
         d_h_product_5 = np.multiply(d_h_product_4, d_h_difference_3, s3_2)  # next u = tanh(u * V) + h
         d_h_product_6 = np.multiply(d_h_product_5, u_index, s3_2)
-        d_h = np.add(d_h_product_6, d_h_total_3, s3_2)  # h = tanh(x @ W + z)
-        J_y_z_product = np.multiply(d_h, J_y_z_difference, s3_2)
+        d_h = np.add(d_h_product_6, d_h_total_3, s3_2)  # back through the loop over k: [size, B, 4]
+        J_y_z_product = np.multiply(d_h, J_y_z_difference, s3_2)  # h = tanh(x @ W + z)
+        # (∂h/∂z)ᵀ d_h, tanh' = 1 - tanh²: [size, 4]
         np.matmul(J_y_z_full, J_y_z_product, J_y_z[start:size + start])
+        # (∂h/∂W)ᵀ d_h, tanh' = 1 - tanh²: [size, 3, 4]
         np.matmul(x.T, J_y_z_product, J_y_W[start:size + start])
         _give(_scratch, _blocks_scratch_reverse_block_reverse, B, size)
         return ()
@@ -1791,32 +1798,33 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
     t_c, t_c_spare = s2, s3
     c_by_t = s1
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_cos = np.cos(c, s4)  # next c = sin(c) * s + z
-        value_product = np.multiply(value_cos, t_c, s4)
-        value_product_2 = np.multiply(s, value_product, s4)
+        t_walk_c_next_cos = np.cos(c, s4)  # next c = sin(c) * s + z
+        t_walk_c_next_product = np.multiply(t_walk_c_next_cos, t_c, s4)
+        t_walk_c_next_product_2 = np.multiply(s, t_walk_c_next_product, s4)
         walk_c_next_sin = np.sin(c, s5)
-        value_total = np.add(walk_c_next_sin, value_product_2, t_c_spare)
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s5)
+        # ∂walk_c_next/∂s + ∂walk_c_next/∂c ⊙ t_c: [4]
+        t_walk_c_next = np.add(walk_c_next_sin, t_walk_c_next_product_2, t_c_spare)
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s5)  # next c = sin(c) * s + z
         walk_c_next = np.add(walk_c_next_product, z)
         c_by_t[t] = c
-        c, t_c_spare, t_c = walk_c_next, t_c, value_total
+        c, t_c_spare, t_c = walk_c_next, t_c, t_walk_c_next
     d_z_cos = np.cos(c_by_t, s6)  # next c = sin(c) * s + z
     d_z_product_2 = np.multiply(s, d_z_cos, s6)
-    d_c = np.multiply(s, z, s5)  # output v = z * s * c
+    d_c = np.multiply(s, z, s5)  # ∂v/∂c: [4]
     d_c_3 = d_c
     step_product_by_t = s1
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (d_z_product_2_2, step_product_row) in zip(
         d_z_product_2[::-1], step_product_by_t[::-1], strict=True,
     ):
-        # next c = sin(c) * s + z
-        value_product_3 = np.multiply(d_c_3, d_z_product_2_2, step_product_row)
-        d_c_3 = value_product_3
+        value_product = np.multiply(d_c_3, d_z_product_2_2, step_product_row)  # next c = sin(c) * s + z
+        d_c_3 = value_product
     d_c_2 = d_c_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_z_concatenate = np.concatenate((step_product_by_t, d_c[None, :]), 0, s7)
     d_z_matmul = np.dot(d_z_full, d_z_concatenate[1:], s4)
     d_z_product = np.multiply(s, c, s8)  # output v = z * s * c
+    # ∂v/∂z + back through the loop over t: [4]
     d_z = s8
     np.add(d_z_product, d_c_2, d_z)
     np.add(d_z, d_z_matmul, d_z)
@@ -1860,16 +1868,17 @@ def whole(
         walk_c_next_sin = np.sin(c, s6)  # next c = sin(c) * s + z
         walk_c_next_product = np.multiply(s, walk_c_next_sin, s6)
         walk_c_next = np.add(walk_c_next_product, z, c_spare)
-        value_cos = np.cos(c, s6)
-        value_product = np.multiply(value_cos, t_c, s6)
-        value_product_2 = np.multiply(s, value_product, s6)
-        value_sum = np.add(value_product_2, _C_1, t_c_spare)
-        c_spare, c, t_c_spare, t_c = c, walk_c_next, t_c, value_sum
+        t_walk_c_next_cos = np.cos(c, s6)
+        t_walk_c_next_product = np.multiply(t_walk_c_next_cos, t_c, s6)
+        t_walk_c_next_product_2 = np.multiply(s, t_walk_c_next_product, s6)
+        # ∂walk_c_next/∂z + ∂walk_c_next/∂c ⊙ t_c: [4]
+        t_walk_c_next = np.add(t_walk_c_next_product_2, _C_1, t_c_spare)
+        c_spare, c, t_c_spare, t_c = c, walk_c_next, t_c, t_walk_c_next
     del t_z
     v = np.multiply(v_product, c)  # output v = z * s * c
     t_v_product = np.multiply(s, c, s6)
     t_v_product_2 = np.multiply(t_c, v_product, s1)
-    t_v = np.add(t_v_product, t_v_product_2, s6)
+    t_v = np.add(t_v_product, t_v_product_2, s6)  # ∂v/∂z + ∂v/∂c ⊙ t_c: [4]
     J = np.empty((4, 4), FLOAT)
     J.fill(0)
     np.einsum('aa->a', J)[...] = t_v
@@ -1912,7 +1921,7 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
         u_product_3 = np.multiply(u_sum_2, u_index_3, s4)
         u_tanh_3 = np.tanh(u_product_3, s4)
         u = np.add(u_tanh_3, h, s5)
-        J_y_s = np.dot(u, J_y_s_full, s6)  # output y = sum(u, axis=-1) * s
+        J_y_s = np.dot(u, J_y_s_full, s6)  # (∂y/∂s)ᵀ: [size]
         d_h_square = np.square(u_tanh_3, s4)  # next u = tanh(u * V) + h
         d_h_square_2 = np.square(u_tanh_2, s3)
         d_h_square_3 = np.square(u_tanh, s2)
@@ -1930,9 +1939,9 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
         d_h_total = np.add(d_h_full_part, s, s5)
         d_h_total_2 = np.add(d_h_total, d_h_product_2, s5)
         d_h_total_3 = np.add(d_h_total_2, d_h_product_4, s5)
-        d_h = np.add(d_h_product_6, d_h_total_3, s2)  # h = tanh(x @ W + z)
-        d_x_product = np.multiply(d_h, d_x_difference, s2)
-        d_x = np.dot(d_x_product, W.T, s7)
+        d_h = np.add(d_h_product_6, d_h_total_3, s2)  # back through the loop over k: [size, 4]
+        d_x_product = np.multiply(d_h, d_x_difference, s2)  # h = tanh(x @ W + z)
+        d_x = np.dot(d_x_product, W.T, s7)  # (∂h/∂x)ᵀ d_h, tanh' = 1 - tanh²: [size, 3]
         np.concatenate((J_y_s.reshape((size, 1, 1)), d_x.reshape((size, 1, 3))), 2, J[start:size + start])
         _give(_scratch, _wholes_scratch_reverse_block_reverse, size)
         return ()
@@ -1974,11 +1983,12 @@ def sparse_jacobian_v(
         walk_c_next_sin = np.sin(c, s5)  # next c = sin(c) * s + z
         walk_c_next_product = np.multiply(s, walk_c_next_sin, s5)
         walk_c_next = np.add(walk_c_next_product, z, c_spare)
-        value_cos = np.cos(c, s5)
-        value_product = np.multiply(value_cos, t_c, s5)
-        value_product_2 = np.multiply(s, value_product, s5)
-        value_sum = np.add(value_product_2, _C_1, t_c_spare)
-        c_spare, c, t_c_spare, t_c = c, walk_c_next, t_c, value_sum
+        t_walk_c_next_cos = np.cos(c, s5)
+        t_walk_c_next_product = np.multiply(t_walk_c_next_cos, t_c, s5)
+        t_walk_c_next_product_2 = np.multiply(s, t_walk_c_next_product, s5)
+        # ∂walk_c_next/∂z + ∂walk_c_next/∂c ⊙ t_c: [4]
+        t_walk_c_next = np.add(t_walk_c_next_product_2, _C_1, t_c_spare)
+        c_spare, c, t_c_spare, t_c = c, walk_c_next, t_c, t_walk_c_next
     del t_z
     data_product = np.multiply(s, c, s5)  # output v = z * s * c
     data_product_2 = np.multiply(z, t_c, s6)
@@ -2018,11 +2028,12 @@ def thin(
         walk_c_next_sin = np.sin(c, s6)  # next c = sin(c) * s + z
         walk_c_next_product = np.multiply(s, walk_c_next_sin, s6)
         walk_c_next = np.add(walk_c_next_product, z, c_spare)
-        value_cos = np.cos(c, s6)
-        value_product = np.multiply(value_cos, t_c, s6)
-        value_product_2 = np.multiply(s, value_product, s6)
-        value_sum = np.add(value_product_2, _C_1, t_c_spare)
-        c_spare, c, t_c_spare, t_c = c, walk_c_next, t_c, value_sum
+        t_walk_c_next_cos = np.cos(c, s6)
+        t_walk_c_next_product = np.multiply(t_walk_c_next_cos, t_c, s6)
+        t_walk_c_next_product_2 = np.multiply(s, t_walk_c_next_product, s6)
+        # ∂walk_c_next/∂z + ∂walk_c_next/∂c ⊙ t_c: [4]
+        t_walk_c_next = np.add(t_walk_c_next_product_2, _C_1, t_c_spare)
+        c_spare, c, t_c_spare, t_c = c, walk_c_next, t_c, t_walk_c_next
     del t_z
     v = np.multiply(v_product, c)  # output v = z * s * c
     data_product = np.multiply(s, c, s6)
@@ -2206,7 +2217,7 @@ def hessian_loss(
         u_product_3 = np.multiply(u_sum_2, u_index_3, s4_2)
         u_tanh_3 = np.tanh(u_product_3, s4_2)
         u = np.add(u_tanh_3, h, s5_2)
-        d_d_y = np.dot(u, d_d_y_full, s6_2)  # output y = sum(u, axis=-1) * s
+        d_d_y = np.dot(u, d_d_y_full, s6_2)  # (∂d_s/∂d_y)ᵀ: [size]
         d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y: [size]
         d_h_product = np.multiply(s, d_y[:, None], s8_2)  # output y = sum(u, axis=-1) * s
         d_h_2_negative_3 = np.multiply(d_h_product, -1, s9)  # next u = tanh(u * V) + h
@@ -2225,7 +2236,8 @@ def hessian_loss(
         d_h_product_5 = np.multiply(d_h_product_4, u_index_2, s14_2)
         d_h_2_product = np.multiply(d_h_product_5, u_tanh, s2_2)
         d_h_2_negative = np.multiply(d_h_2_product, -1, s2_2)
-        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s15_2)  # h = tanh(x @ W + z)
+        # (∂d_z/∂d_h)ᵀ: [4, size, 4]
+        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s15_2)
         d_d_u_product = np.multiply(d_d_h, u_index, s16_2)  # next u = tanh(u * V) + h
         d_h_2_product_2 = np.multiply(d_h_2_negative, d_d_u_product, s17_2)
         d_d_u_product_2 = np.multiply(d_d_u_product, d_h_difference_3, s16_2)
@@ -2256,8 +2268,8 @@ def hessian_loss(
         d_h_2_product_14 = np.multiply(d_h_2_product_13, u_index_2, s17_2)
         d_h_2_total_3 = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 0], d_h_2_product_14, s19_view)
         d_d_u_product_6 = np.multiply(d_d_u_product_5, d_h_difference, s16_2)
+        d_d_u = np.add(d_d_h, d_d_u_product_6, s15_2)  # back through the loop over k: [4, size, 4]
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_d_u = np.add(d_d_h, d_d_u_product_6, s15_2)
         d_h_2_total_4 = np.add(d_h_2_product_10_part, d_h_2_product_12, s21_view)
         d_h_2_total_5 = np.add(d_h_2_total_4, d_h_2_product_14, s21_view)
         # output y = sum(u, axis=-1) * s
@@ -2274,10 +2286,10 @@ def hessian_loss(
         d_h_2_product_15 = np.multiply(d_h_2_total_3, d_h_difference_3, s19_view)
         d_h_2_product_16 = np.multiply(d_h_2_product_15, u_index, s19_view)
         d_h_2_negative_4 = np.multiply(d_h_2_product_17, -1, s14_2)  # h = tanh(x @ W + z)
-        # output loss = sum(y**2) + sum(cs)
+        # ∂d_y/∂y ⊙ d_d_y: [4, size]
         d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size)), s1_2_view)
         d_u_product = np.multiply(s, d_y_2[:, :, None], s3_2_view)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (4, size, 4))
+        d_u = np.broadcast_to(d_u_product, (4, size, 4))  # (∂y/∂u)ᵀ d_y_2: [4, size, 4]
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_2_total_6 = np.add(d_h_2_full_part, d_u_product, s15_2)
         d_h_2_product_19 = np.multiply(d_u, d_h_difference, s17_2)  # next u = tanh(u * V) + h
@@ -2294,13 +2306,14 @@ def hessian_loss(
         d_h_2_product_24 = np.multiply(d_h_2_product_23, u_index, s17_2)
         # h = tanh(x @ W + z)
         d_h_2_product_18 = np.multiply(d_h_2_negative_4, d_d_h_broadcast_to_part, s16_2)
+        # (∂d_z/∂h)ᵀ + back through the loop over k: [4, size, 4]
         d_h_2 = s19_view
         np.add(d_h_2_product_16, d_h_2_total_5, d_h_2)
         np.add(d_h_2, d_h_2_product_18, d_h_2)
         np.add(d_h_2, d_h_2_product_18, d_h_2)
         np.add(d_h_2, d_h_2_product_24, d_h_2)
         np.add(d_h_2, d_h_2_total_8, d_h_2)
-        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference, s19_view)
+        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference, s19_view)  # h = tanh(x @ W + z)
         H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_9)
         # output y = sum(u, axis=-1) * s
         H_z_s_product_2 = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s14_2_view)
@@ -2320,8 +2333,8 @@ def hessian_loss(
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_3_total_3 = np.add(d_h_3_total_2, d_h_3_product_5, s1_2)
         d_h_3_product_7 = np.multiply(d_h_3_product_6, u_index, s11_2)  # next u = tanh(u * V) + h
-        d_h_3 = np.add(d_h_3_product_7, d_h_3_total_3, s11_2)  # h = tanh(x @ W + z)
-        H_s_z_product_4 = np.multiply(d_h_3, d_d_h_difference, s11_2)
+        d_h_3 = np.add(d_h_3_product_7, d_h_3_total_3, s11_2)  # back through the loop over k: [size, 4]
+        H_s_z_product_4 = np.multiply(d_h_3, d_d_h_difference, s11_2)  # h = tanh(x @ W + z)
         H_s_z_matmul_2_part = np.dot(H_z_s_full_part, H_s_z_product_4)
         H_s_s_vdot_3_part = np.vdot(d_d_y, d_d_y)  # output y = sum(u, axis=-1) * s
         _give(_scratch, _hessian_loss_scratch_reverse_block_reverse, size)
@@ -2334,14 +2347,18 @@ def hessian_loss(
     u_index_2 = _GONE
     u_index_3 = _GONE
     d_d_h_broadcast_to = _GONE
+    # (∂y/∂s)ᵀ d_y_2 + (∂d_u/∂s)ᵀ d_d_u + back through the loop over t: [4]
     H_z_s = np.empty((4,), FLOAT)
     np.add(H_z_s_sum, H_z_s_matmul_2, H_z_s)
     np.add(H_z_s, H_z_s_sum_2, H_z_s)
     np.add(H_z_s, H_z_s_matmul_3, H_z_s)
+    # (∂h/∂z)ᵀ d_h_2 + back through the loop over t, tanh' = 1 - tanh²: [4, 4]
     H_z_z = np.empty((4, 4), FLOAT)
     np.add(d_c, H_z_z_sum_4, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
+    # (∂y/∂s)ᵀ d_y + back through the loop over t
     H_s_s = H_s_s_vdot + H_s_s_vdot_2 + 2 * H_s_s_vdot_3
+    # (∂h/∂z)ᵀ d_h_3 + back through the loop over t, tanh' = 1 - tanh²: [4]
     H_s_z = np.empty((4,), FLOAT)
     np.add(d_c_2, H_s_z_matmul, H_s_z)
     np.add(H_s_z, H_s_z_matmul_2, H_s_z)
@@ -2469,8 +2486,8 @@ def curvature(
         u_product_3 = np.multiply(u_sum_2, layer_V[2], s2_2)
         u_tanh_3 = np.tanh(u_product_3, s2_2)
         u = np.add(u_tanh_3, h, s2_2)
-        t_y = np.dot(u, t_y_full, s3_2)  # output y = sum(u, axis=-1) * s
-        y = np.multiply(s, t_y, s4_2)
+        t_y = np.dot(u, t_y_full, s3_2)  # ∂y/∂s: [size]
+        y = np.multiply(s, t_y, s4_2)  # output y = sum(u, axis=-1) * s
         loss_vdot_part = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
         H_s_s_vdot_part = np.vdot(t_y, t_y)  # output y = sum(u, axis=-1) * s
         _give(_scratch, _curvature_scratch_forward_block_forward, size)
@@ -2654,7 +2671,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         u_product_3 = np.multiply(u_sum_2, u_index_3, s4_2)
         u_tanh_3 = np.tanh(u_product_3, s4_2)
         u = np.add(u_tanh_3, h, s5_2)
-        d_d_y = np.dot(u, d_d_y_full, s6_2)  # output y = sum(u, axis=-1) * s
+        d_d_y = np.dot(u, d_d_y_full, s6_2)  # (∂d_s/∂d_y)ᵀ: [size]
         d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y: [size]
         d_h_product = np.multiply(s, d_y[:, None], s8_2)  # output y = sum(u, axis=-1) * s
         d_h_2_negative_3 = np.multiply(d_h_product, -1, s9)  # next u = tanh(u * V) + h
@@ -2673,7 +2690,8 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_h_product_5 = np.multiply(d_h_product_4, u_index_2, s14_2)
         d_h_2_product = np.multiply(d_h_product_5, u_tanh, s2_2)
         d_h_2_negative = np.multiply(d_h_2_product, -1, s2_2)
-        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s15_2)  # h = tanh(x @ W + z)
+        # (∂d_z/∂d_h)ᵀ: [4, size, 4]
+        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s15_2)
         d_d_u_product = np.multiply(d_d_h, u_index, s16_2)  # next u = tanh(u * V) + h
         d_h_2_product_2 = np.multiply(d_h_2_negative, d_d_u_product, s17_2)
         d_d_u_product_2 = np.multiply(d_d_u_product, d_h_difference_3, s16_2)
@@ -2703,8 +2721,8 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_h_2_product_14 = np.multiply(d_h_2_product_13, u_index_2, s17_2)
         d_h_2_total_3 = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 0], d_h_2_product_14, s19_view)
         d_d_u_product_6 = np.multiply(d_d_u_product_5, d_h_difference, s16_2)
+        d_d_u = np.add(d_d_h, d_d_u_product_6, s15_2)  # back through the loop over k: [4, size, 4]
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_d_u = np.add(d_d_h, d_d_u_product_6, s15_2)
         d_h_2_total_4 = np.add(d_h_2_product_10_part, d_h_2_product_12, s21_view)
         d_h_2_total_5 = np.add(d_h_2_total_4, d_h_2_product_14, s21_view)
         # output y = sum(u, axis=-1) * s
@@ -2721,10 +2739,10 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_h_2_product_15 = np.multiply(d_h_2_total_3, d_h_difference_3, s19_view)
         d_h_2_product_16 = np.multiply(d_h_2_product_15, u_index, s19_view)
         d_h_2_negative_4 = np.multiply(d_h_2_product_17, -1, s14_2)  # h = tanh(x @ W + z)
-        # output loss = sum(y**2) + sum(cs)
+        # ∂d_y/∂y ⊙ d_d_y: [4, size]
         d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size)), s1_2_view)
         d_u_product = np.multiply(s, d_y_2[:, :, None], s3_2_view)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (4, size, 4))
+        d_u = np.broadcast_to(d_u_product, (4, size, 4))  # (∂y/∂u)ᵀ d_y_2: [4, size, 4]
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_2_total_6 = np.add(d_h_2_full_part, d_u_product, s15_2)
         d_h_2_product_19 = np.multiply(d_u, d_h_difference, s17_2)  # next u = tanh(u * V) + h
@@ -2741,13 +2759,14 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_h_2_product_24 = np.multiply(d_h_2_product_23, u_index, s17_2)
         # h = tanh(x @ W + z)
         d_h_2_product_18 = np.multiply(d_h_2_negative_4, d_d_h_broadcast_to_part, s16_2)
+        # (∂d_z/∂h)ᵀ + back through the loop over k: [4, size, 4]
         d_h_2 = s19_view
         np.add(d_h_2_product_16, d_h_2_total_5, d_h_2)
         np.add(d_h_2, d_h_2_product_18, d_h_2)
         np.add(d_h_2, d_h_2_product_18, d_h_2)
         np.add(d_h_2, d_h_2_product_24, d_h_2)
         np.add(d_h_2, d_h_2_total_8, d_h_2)
-        H_z_z_product_4 = np.multiply(d_h_2, d_d_h_difference, s19_view)
+        H_z_z_product_4 = np.multiply(d_h_2, d_d_h_difference, s19_view)  # h = tanh(x @ W + z)
         H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_4)
         # output y = sum(u, axis=-1) * s
         H_z_s_product = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s14_2_view)
@@ -2767,8 +2786,8 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_3_total_3 = np.add(d_h_3_total_2, d_h_3_product_5, s1_2)
         d_h_3_product_7 = np.multiply(d_h_3_product_6, u_index, s11_2)  # next u = tanh(u * V) + h
-        d_h_3 = np.add(d_h_3_product_7, d_h_3_total_3, s11_2)  # h = tanh(x @ W + z)
-        H_s_z_product = np.multiply(d_h_3, d_d_h_difference, s11_2)
+        d_h_3 = np.add(d_h_3_product_7, d_h_3_total_3, s11_2)  # back through the loop over k: [size, 4]
+        H_s_z_product = np.multiply(d_h_3, d_d_h_difference, s11_2)  # h = tanh(x @ W + z)
         H_s_z_matmul_part = np.dot(H_z_s_full_part, H_s_z_product)
         H_s_s_vdot_part = np.vdot(d_d_y, d_d_y)  # output y = sum(u, axis=-1) * s
         _give(_scratch, _hessian_matrix_loss_scratch_reverse_block_reverse, size)
@@ -2781,14 +2800,18 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     u_index_2 = _GONE
     u_index_3 = _GONE
     d_d_h_broadcast_to = _GONE
+    # (∂y/∂s)ᵀ d_y_2 + (∂d_u/∂s)ᵀ d_d_u + back through the loop over t: [4]
     H_z_s = s3
     np.add(H_z_s_sum, H_z_s_matmul_2, H_z_s)
     np.add(H_z_s, H_z_s_sum_2, H_z_s)
     np.add(H_z_s, H_z_s_matmul_3, H_z_s)
+    # (∂h/∂z)ᵀ d_h_2 + back through the loop over t, tanh' = 1 - tanh²: [4, 4]
     H_z_z = s6_view
     np.add(d_c, H_z_z_sum_4, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
+    # (∂y/∂s)ᵀ d_y + back through the loop over t
     H_s_s = H_s_s_vdot_2 + H_s_s_vdot_3 + 2 * H_s_s_vdot
+    # (∂h/∂z)ᵀ d_h_3 + back through the loop over t, tanh' = 1 - tanh²: [4]
     H_s_z = s17
     np.add(d_c_2, H_s_z_matmul_2, H_s_z)
     np.add(H_s_z, H_s_z_matmul, H_s_z)
@@ -2947,7 +2970,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         d_d_h_difference = np.subtract(_C_1, d_d_h_square, s1_2)
         d_h_2_negative_4 = np.multiply(d_h_2_product_23, -1, s13)
         d_h_2_product_24 = np.multiply(d_h_2_negative_4, d_d_h_broadcast_to_part, s14)
-        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s15)
+        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s15)  # (∂d_z/∂d_h)ᵀ: [4, size, 4]
         d_d_u_product = np.multiply(d_d_h, u_index, s16)  # next u = tanh(u * V) + h
         d_h_2_product_9 = np.multiply(d_h_2_negative, d_d_u_product, s17)
         d_d_u_product_2 = np.multiply(d_d_u_product, d_d_u_difference_3, s16)
@@ -2965,13 +2988,12 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         d_h_2_product_15 = np.multiply(_C_2, d_h_2_product_11[None, :, :, :], s19)
         d_h_2_product_13 = np.multiply(d_h_2_product_12, d_d_u_product_5, s17)  # next u = tanh(u * V) + h
         d_d_u_product_6 = np.multiply(d_d_u_product_5, d_d_u_difference, s16)
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_d_u = np.add(d_d_h, d_d_u_product_6, s15)
+        d_d_u = np.add(d_d_h, d_d_u_product_6, s15)  # back through the loop over k: [4, size, 4]
         # output y = sum(u, axis=-1) * s
         d_u_matmul = np.dot(d_d_u.reshape((4 * size, 4)), y_full, s5_2_view)
         d_u_product_2 = np.multiply(d_u_product, d_u_matmul.reshape((4, size))[:, :, None], s3_2_view)
         d_u_product_3 = np.multiply(s, d_u_product_2, s3_2_view)
-        d_u = np.broadcast_to(d_u_product_3, (4, size, 4))
+        d_u = np.broadcast_to(d_u_product_3, (4, size, 4))  # (∂y/∂u)ᵀ d_y: [4, size, 4]
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_2_product_16 = np.multiply(_C_2, d_h_2_product_13[None, :, :, :], s15_view)
         d_h_2_concatenate = np.concatenate((d_h_2_product_14, d_h_2_product_15, d_h_2_product_16), 0, s23)
@@ -3002,14 +3024,14 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         d_h_2_total_8 = np.add(d_h_2_total_7, d_h_2_product_20, s17)
         d_h_2_product_21 = np.multiply(d_h_2_total_6, d_d_u_difference_3, s16)  # next u = tanh(u * V) + h
         d_h_2_product_22 = np.multiply(d_h_2_product_21, u_index, s16)
-        # h = tanh(x @ W + z)
+        # (∂d_z/∂h)ᵀ + back through the loop over k: [4, size, 4]
         d_h_2 = s16
         np.add(d_h_2_product_22, d_h_2_total_8, d_h_2)
         np.add(d_h_2, d_h_2_product_24, d_h_2)
         np.add(d_h_2, d_h_2_product_24, d_h_2)
         np.add(d_h_2, d_h_2_product_7, d_h_2)
         np.add(d_h_2, d_h_2_total_3, d_h_2)
-        H_z_z_product = np.multiply(d_h_2, d_d_h_difference, s16)
+        H_z_z_product = np.multiply(d_h_2, d_d_h_difference, s16)  # h = tanh(x @ W + z)
         H_z_z_matmul_part = np.matmul(H_z_z_full_part, H_z_z_product)
         _give(_scratch, _curvatures_scratch_reverse_block_reverse, size)
         return (loss_vdot_part, H_z_z_matmul_part)
@@ -3019,6 +3041,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     u_index_3 = _GONE
     d_d_h_broadcast_to = _GONE
     loss = loss_vdot + loss_vdot_2  # output loss = sum(y**2) + sum(cs)
+    # (∂h/∂z)ᵀ d_h_2 + back through the loop over t, tanh' = 1 - tanh²: [4, 4]
     H_z_z = s3
     np.add(d_c, H_z_z_sum, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
@@ -3142,8 +3165,8 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
         u_product_3 = np.multiply(u_sum_2, layer_V[2], s2_2)
         u_tanh_3 = np.tanh(u_product_3, s2_2)
         u = np.add(u_tanh_3, h, s2_2)
-        t_y = np.dot(u, t_y_full, s3_2)  # output y = sum(u, axis=-1) * s
-        H_s_s_vdot_part = np.vdot(t_y, t_y)
+        t_y = np.dot(u, t_y_full, s3_2)  # ∂y/∂s: [size]
+        H_s_s_vdot_part = np.vdot(t_y, t_y)  # output y = sum(u, axis=-1) * s
         _give(_scratch, _sole_scratch_forward_block_forward, size)
         return (H_s_s_vdot_part,)
     H_s_s_vdot, = _blocks(block_forward, B, 80, 13)

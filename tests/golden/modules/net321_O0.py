@@ -310,7 +310,7 @@ def dy_du(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [3] -> y: [] by u: [].
     """
@@ -321,7 +321,7 @@ def dy_du(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     u = v @ z + c  # output u = v @ z + c
     del z
     y = np.exp(np.minimum(u, 0)) / (1 + np.exp(-np.abs(u)))  # output y = sigmoid(u)
-    J_y_u = y * (1 - y)
+    J_y_u = y * (1 - y)  # ∂y/∂u, σ' = σ (1 - σ)
     J = J_y_u.reshape((1, 1))
     _reverse: Array = J
     return _reverse
@@ -334,7 +334,7 @@ def du_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [3] -> u: [] by z: [2].
     """
@@ -351,7 +351,7 @@ def dz_dh(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [3] -> z: [2] by h: [2].
     """
@@ -359,7 +359,7 @@ def dz_dh(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     h = W @ x + b  # output h = W @ x + b
     z = np.exp(np.minimum(h, 0)) / (1 + np.exp(-np.abs(h)))  # output z = sigmoid(h)
     del h
-    d_h = z * (1 - z)
+    d_h = z * (1 - z)  # ∂z/∂h, σ' = σ (1 - σ): [2]
     del z
     J = np.zeros((2, 2), FLOAT)
     np.einsum('aa->a', J)[...] = d_h
@@ -375,7 +375,7 @@ def dh_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [3] -> h: [2] by x: [3].
     """
@@ -391,7 +391,7 @@ def dy_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [3] -> y: [] by z: [2].
     """
@@ -402,8 +402,8 @@ def dy_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     u = v @ z + c  # output u = v @ z + c
     del z
     y = np.exp(np.minimum(u, 0)) / (1 + np.exp(-np.abs(u)))  # output y = sigmoid(u)
-    d_u = y * (1 - y)
-    J_y_z = d_u * v  # output u = v @ z + c
+    d_u = y * (1 - y)  # ∂y/∂u, σ' = σ (1 - σ)
+    J_y_z = d_u * v  # (∂u/∂z)ᵀ d_u: [2]
     J = J_y_z.reshape((1, 2))
     del J_y_z
     _reverse: Array = J
@@ -417,7 +417,7 @@ def dz_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [3] -> z: [2] by x: [3].
     """
@@ -438,7 +438,7 @@ def dy_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [3] -> y: [] by x: [3].
     """
@@ -448,11 +448,11 @@ def dy_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     del h
     u = v @ z + c  # output u = v @ z + c
     y = np.exp(np.minimum(u, 0)) / (1 + np.exp(-np.abs(u)))  # output y = sigmoid(u)
-    d_u = y * (1 - y)
-    d_z = d_u * v  # output u = v @ z + c
-    d_h = d_z * (z * (1 - z))  # output z = sigmoid(h)
+    d_u = y * (1 - y)  # ∂y/∂u, σ' = σ (1 - σ)
+    d_z = d_u * v  # (∂u/∂z)ᵀ d_u: [2]
+    d_h = d_z * (z * (1 - z))  # ∂z/∂h ⊙ d_z, σ' = σ (1 - σ): [2]
     del z, d_z
-    J_y_x = W.T @ d_h  # output h = W @ x + b
+    J_y_x = W.T @ d_h  # (∂h/∂x)ᵀ d_h: [3]
     del d_h
     J = J_y_x.reshape((1, 3))
     del J_y_x

@@ -571,7 +571,7 @@ def dy_du(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
         z_1 = 1.0 / (1.0 + math_exp(-h_1))
         u = v_0 * z_0 + v_1 * z_1 + c  # output u = v @ z + c
         y = 1.0 / (1.0 + math_exp(-u))  # output y = sigmoid(u)
-        J_y_u = y * (1.0 - y)
+        J_y_u = y * (1.0 - y)  # ∂y/∂u, σ' = σ (1 - σ)
         matrix = np_empty((1, 1))
         matrix[0, 0] = J_y_u
         return matrix
@@ -601,7 +601,7 @@ def _dy_du_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     u = u_matmul + c
     y_exp = np.exp(np.minimum(u, EXPONENT))  # output y = sigmoid(u)
     y = y_exp / (1 + y_exp)
-    J_y_u = y * (1 - y)
+    J_y_u = y * (1 - y)  # ∂y/∂u, σ' = σ (1 - σ)
     J = J_y_u.reshape((1, 1))
     _give(_scratch, _dy_du_scratch_reverse)
     _reverse: Array = J
@@ -727,7 +727,7 @@ def _dz_dh_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     z_sum = np.add(1, z_exp, s2)
     z = np.divide(z_exp, z_sum, s1)
     d_h_difference = np.subtract(1, z, s2)
-    d_h = np.multiply(z, d_h_difference, s1)
+    d_h = np.multiply(z, d_h_difference, s1)  # ∂z/∂h, σ' = σ (1 - σ): [2]
     J = np.empty((2, 2), FLOAT)
     J.fill(0)
     np.einsum('aa->a', J)[...] = d_h
@@ -827,7 +827,7 @@ def dy_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
         z_1 = 1.0 / (1.0 + math_exp(-h_1))
         u = v_0 * z_0 + v_1 * z_1 + c  # output u = v @ z + c
         y = 1.0 / (1.0 + math_exp(-u))  # output y = sigmoid(u)
-        d_u = y * (1.0 - y)
+        d_u = y * (1.0 - y)  # ∂y/∂u, σ' = σ (1 - σ)
         J_y_z_0 = d_u * v_0  # output u = v @ z + c
         J_y_z_1 = d_u * v_1
         matrix = np_empty((1, 2))
@@ -860,7 +860,7 @@ def _dy_dz_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     u = u_matmul + c
     y_exp = np.exp(np.minimum(u, EXPONENT))  # output y = sigmoid(u)
     y = y_exp / (1 + y_exp)
-    d_u = y * (1 - y)
+    d_u = y * (1 - y)  # ∂y/∂u, σ' = σ (1 - σ)
     J = np.multiply(d_u, v.reshape((1, 2)))
     _give(_scratch, _dy_dz_scratch_reverse)
     _reverse: Array = J
@@ -982,7 +982,7 @@ def dy_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
         z_1 = 1.0 / (1.0 + math_exp(-h_1))
         u = v_0 * z_0 + v_1 * z_1 + c  # output u = v @ z + c
         y = 1.0 / (1.0 + math_exp(-u))  # output y = sigmoid(u)
-        d_u = y * (1.0 - y)
+        d_u = y * (1.0 - y)  # ∂y/∂u, σ' = σ (1 - σ)
         d_z_0 = d_u * v_0  # output u = v @ z + c
         d_z_1 = d_u * v_1
         d_h_0 = d_z_0 * (z_0 * (1.0 - z_0))  # output z = sigmoid(h)
@@ -1019,12 +1019,12 @@ def _dy_dx_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     u = u_matmul + c
     y_exp = np.exp(np.minimum(u, EXPONENT))  # output y = sigmoid(u)
     y = y_exp / (1 + y_exp)
-    d_u = y * (1 - y)
+    d_u = y * (1 - y)  # ∂y/∂u, σ' = σ (1 - σ)
     d_h_difference = np.subtract(1, z, s2)  # output z = sigmoid(h)
     d_h_product = np.multiply(z, d_h_difference, s1)
     d_h_product_2 = np.multiply(v, d_h_product, s1)
-    d_h = np.multiply(d_u, d_h_product_2, s1)
-    J_y_x = np.dot(W.T, d_h)  # output h = W @ x + b
+    d_h = np.multiply(d_u, d_h_product_2, s1)  # ∂z/∂h ⊙ d_z, σ' = σ (1 - σ): [2]
+    J_y_x = np.dot(W.T, d_h)  # (∂h/∂x)ᵀ d_h: [3]
     J = J_y_x.reshape((1, 3))
     del J_y_x
     _give(_scratch, _dy_dx_scratch_reverse)

@@ -225,7 +225,7 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
     x, y, b1, b2, _ = _enter(params, x, y)
     t_r_2_product = -b2 * x  # output r = b1 * (1 - exp(-b2 * x)) - y
     t_r_2_exp = np.exp(t_r_2_product)
-    t_r = -np.expm1(t_r_2_product)
+    t_r = -np.expm1(t_r_2_product)  # ∂r/∂b1: [N]
     del t_r_2_product
     r = b1 * t_r - y  # output r = b1 * (1 - exp(-b2 * x)) - y
     d_r = 0.5 * (2 * r)  # ∂S/∂r: [N]
@@ -233,14 +233,14 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
     d_t_r = d_r * b1  # back through r: [N]
     t_r_2_product_2 = -1 * x * t_r_2_exp
     t_r_2_negative = -t_r_2_product_2
-    t_r_2 = t_r_2_negative * b1  # output r = b1 * (1 - exp(-b2 * x)) - y
-    t_d_r = t_r * 2 * 0.5  # output S = sum(r**2) / 2
+    t_r_2 = t_r_2_negative * b1  # ∂r/∂b2: [N]
+    t_d_r = t_r * 2 * 0.5  # ∂d_r/∂r ⊙ t_r: [N]
     # output r = b1 * (1 - exp(-b2 * x)) - y
     H_b2_b1_sum = np.sum(-(t_d_r * b1 + d_r) * t_r_2_exp * x, axis=0)
     H_b2_b1 = -H_b2_b1_sum
     H_b1_b1 = np.sum(t_d_r * t_r, axis=0)
     del t_d_r
-    t_d_r_2 = t_r_2 * 2 * 0.5  # output S = sum(r**2) / 2
+    t_d_r_2 = t_r_2 * 2 * 0.5  # ∂d_r/∂r ⊙ t_r_2: [N]
     del t_r_2
     H_b2_b2_total = -(t_d_r_2 * b1) * t_r_2_exp + t_r_2_product_2 * -d_t_r
     del t_r_2_exp, t_r_2_product_2, d_t_r
@@ -269,7 +269,7 @@ def hvp_S(
 
     A tangent is given by path; what is left out is 0.
     d_v is the total derivative by v; t_v is the tangent of v, its derivative along
-    the tangents given, and t_d_v that of d_v.
+    the tangents given, and t_d_v that of d_v. Beside each stands what it comes of.
 
     Shapes: params, x: [N], y: [N] -> S: [] by params.
     """
@@ -289,16 +289,18 @@ def hvp_S(
     d_b1 = np.sum(d_r * r_negative, axis=0)  # (∂r/∂b1)ᵀ d_r
     t_r_product = -t_b2 * x * d_b2_exp  # output r = b1 * (1 - exp(-b2 * x)) - y
     t_r_negative = -t_r_product
-    t_r = t_b1 * r_negative + t_r_negative * b1  # output r = b1 * (1 - exp(-b2 * x)) - y
-    t_d_r = t_r * 2 * 0.5  # output S = sum(r**2) / 2
+    t_r = t_b1 * r_negative + t_r_negative * b1  # (∂r/∂b1) t_b1 + (∂r/∂b2) t_b2: [N]
+    t_d_r = t_r * 2 * 0.5  # ∂d_r/∂r ⊙ t_r: [N]
     del t_r
     t_d_b2_product = -(t_d_r * b1 + t_b1 * d_r) * d_b2_exp
     del d_b2_exp
     # output r = b1 * (1 - exp(-b2 * x)) - y
     t_d_b2_product_2 = (t_d_b2_product + t_r_product * d_r_expm1) * x
     del d_r_expm1, t_r_product, t_d_b2_product
+    # (∂d_b2/∂b1) t_b1 + (∂d_b2/∂b2) t_b2 + (∂d_b2/∂d_r) t_d_r
     t_d_b2 = -np.sum(t_d_b2_product_2, axis=0)
     del t_d_b2_product_2
+    # (∂d_b1/∂b2) t_b2 + (∂d_b1/∂d_r) t_d_r
     t_d_b1 = np.sum(t_d_r * r_negative + t_r_negative * d_r, axis=0)
     del r_negative, d_r, t_r_negative, t_d_r
     return {
@@ -321,7 +323,7 @@ def residuals(
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
     t_v holds the derivative of v by each element of the path;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [N], y: [N] -> r: [N] by params.
     """

@@ -301,15 +301,15 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
         t_r_2_exp = np.exp(t_r_2_product, s2)
         t_r_expm1 = np.expm1(t_r_2_product, s1)
         H_b1_b1_part = np.vdot(t_r_expm1, t_r_expm1)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        t_r = np.multiply(t_r_expm1, -1, s1)
+        t_r = np.multiply(t_r_expm1, -1, s1)  # ∂r/∂b1: [size]
         d_r_product = np.multiply(b1, t_r, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
         d_r = np.subtract(d_r_product, y_part, s4)  # ∂S/∂r: [size]
         H_b2_b1_total = np.add(d_r_product, d_r, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
         H_b2_b1_product = np.multiply(H_b2_b1_total, t_r_2_exp, s3)
         H_b2_b1_part = np.vdot(H_b2_b1_product, x_part)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_r_2_product_2 = np.multiply(x_part, t_r_2_exp, s3)
-        t_r_2 = np.multiply(b1, t_r_2_product_2, s5)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        H_b1_b2_product_2 = np.multiply(t_r_2, t_r, s1)
+        t_r_2 = np.multiply(b1, t_r_2_product_2, s5)  # ∂r/∂b2: [size]
+        H_b1_b2_product_2 = np.multiply(t_r_2, t_r, s1)  # output r = b1 * (1 - exp(-b2 * x)) - y
         H_b2_b2_product = np.multiply(t_r_2, t_r_2_exp, s5)
         H_b2_b2_product_2 = np.multiply(H_b2_b2_negative, H_b2_b2_product, s5)
         # output r = b1 * (1 - exp(-b2 * x)) - y
@@ -374,12 +374,12 @@ def hvp_S(
         t_r_negative = np.multiply(t_r_product_2, -1, s5)
         t_r_product_3 = np.multiply(t_b1, r_negative, s6)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_r_product_4 = np.multiply(b1, t_r_negative, s7)
-        t_r = np.add(t_r_product_3, t_r_product_4, s6)
-        t_d_b1_product = np.multiply(t_r, r_negative, s1)
+        t_r = np.add(t_r_product_3, t_r_product_4, s6)  # (∂r/∂b1) t_b1 + (∂r/∂b2) t_b2: [size]
+        t_d_b1_product = np.multiply(t_r, r_negative, s1)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_d_b1_product_2 = np.multiply(t_r_negative, r, s5)
         t_d_b1_total = np.add(t_d_b1_product, t_d_b1_product_2, s1)
-        t_d_b1_part = np.add.reduce(t_d_b1_total, 0)
-        t_d_b2_product = np.multiply(b1, t_r, s6)
+        t_d_b1_part = np.add.reduce(t_d_b1_total, 0)  # (∂d_b1/∂b2) t_b2 + (∂d_b1/∂d_r) t_d_r
+        t_d_b2_product = np.multiply(b1, t_r, s6)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_d_b2_product_2 = np.multiply(t_b1, r, s3)
         t_d_b2_total = np.add(t_d_b2_product, t_d_b2_product_2, s6)
         t_d_b2_product_3 = np.multiply(t_d_b2_total, d_b2_exp, s6)
@@ -389,7 +389,7 @@ def hvp_S(
         return (d_b1_part, d_r_negative_part, t_d_b1_part, t_d_b2_vdot_part)
     d_b1, d_r_negative, t_d_b1, t_d_b2_vdot = _blocks(block, N, 64, 24)
     d_b2 = -d_r_negative  # ∂r_negative/∂b2 ⊙ d_r_negative
-    t_d_b2 = -t_d_b2_vdot  # output r = b1 * (1 - exp(-b2 * x)) - y
+    t_d_b2 = -t_d_b2_vdot  # (∂d_b2/∂b1) t_b1 + (∂d_b2/∂b2) t_b2 + (∂d_b2/∂d_r) t_d_r
     return {
         'b1': FLOAT(d_b1),
         'b2': FLOAT(d_b2),

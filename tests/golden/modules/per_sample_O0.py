@@ -345,14 +345,14 @@ def per_sample(
     np.put_along_axis(d_logits_unpick, label[..., None], FLOAT(-1), axis=-1)
     d_logits_product = losses_exp / losses_sum * np.sum(d_logits_unpick, axis=-1, keepdims=True)
     del losses_exp, losses_sum
-    d_logits = d_logits_unpick - d_logits_product
+    d_logits = d_logits_unpick - d_logits_product  # (∂losses/∂logits)ᵀ d_losses: [B, 3]
     del d_logits_unpick, d_logits_product
-    d_h = d_logits @ logits_W.T  # dense(h, K): y = act(x @ W + b)
-    d_h_b = d_h * (1 - h * h)  # dense(x, 6, act=tanh): y = act(x @ W + b)
+    d_h = d_logits @ logits_W.T  # (∂logits/∂h)ᵀ d_logits: [B, 6]
+    d_h_b = d_h * (1 - h * h)  # (∂h/∂h_b)ᵀ d_h, tanh' = 1 - tanh²: [B, 6]
     del d_h
-    d_logits_W = h[:, :, None] * d_logits[:, None, :]
+    d_logits_W = h[:, :, None] * d_logits[:, None, :]  # (∂logits/∂logits_W)ᵀ d_logits: [B, 6, 3]
     del h
-    d_h_W = x[:, :, None] * d_h_b[:, None, :]
+    d_h_W = x[:, :, None] * d_h_b[:, None, :]  # (∂h/∂h_W)ᵀ d_h, tanh' = 1 - tanh²: [B, 5, 6]
     return losses, _into(out, {
         'h.W': d_h_W,
         'h.b': d_h_b,
@@ -401,14 +401,14 @@ def shares(
         raise _outside(_why, ('input `label`', label, 3)) from None
     d_logits_product = d_logits_quotient * np.sum(d_logits_unpick, axis=-1, keepdims=True)
     del d_logits_quotient
-    d_logits = d_logits_unpick - d_logits_product
+    d_logits = d_logits_unpick - d_logits_product  # (∂losses/∂logits)ᵀ d_losses: [B, 3]
     del d_logits_unpick, d_logits_product
-    d_h = d_logits @ logits_W.T  # dense(h, K): y = act(x @ W + b)
-    d_h_b = d_h * (1 - h * h)  # dense(x, 6, act=tanh): y = act(x @ W + b)
+    d_h = d_logits @ logits_W.T  # (∂logits/∂h)ᵀ d_logits: [B, 6]
+    d_h_b = d_h * (1 - h * h)  # (∂h/∂h_b)ᵀ d_h, tanh' = 1 - tanh²: [B, 6]
     del d_h
-    d_logits_W = h[:, :, None] * d_logits[:, None, :]
+    d_logits_W = h[:, :, None] * d_logits[:, None, :]  # (∂logits/∂logits_W)ᵀ d_logits: [B, 6, 3]
     del h
-    d_h_W = x[:, :, None] * d_h_b[:, None, :]
+    d_h_W = x[:, :, None] * d_h_b[:, None, :]  # (∂h/∂h_W)ᵀ d_h, tanh' = 1 - tanh²: [B, 5, 6]
     return _into(out, {
         'h.W': d_h_W,
         'h.b': d_h_b,
@@ -425,7 +425,7 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
     Of the modes forward, reverse the dims choose.
     t_v holds the derivative of v by each element of the path;
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: params, x: [B, D], label: int[B] -> losses: [B] by params.
     """
@@ -444,9 +444,9 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         del t_losses_exp
         t_h_difference = 1 - h * h  # dense(x, 6, act=tanh): y = act(x @ W + b)
         t_h_W = np.eye(30, dtype=FLOAT).reshape((30, 5, 6))
-        t_h = x @ t_h_W * t_h_difference  # dense(x, 6, act=tanh): y = act(x @ W + b)
+        t_h = x @ t_h_W * t_h_difference  # ∂h/∂h_W, tanh' = 1 - tanh²: [30, B, 6]
         del t_h_W
-        # dense(h, K): y = act(x @ W + b)
+        # (∂logits/∂h) t_h: [30, B, 3]
         t_logits = (t_h.reshape((30 * B, 6)) @ logits_W).reshape((30, B, 3))
         del t_h
         # output losses: [B] = -pick(log_softmax(logits), label)
@@ -457,13 +457,13 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         except IndexError as _why:
             raise _outside(_why, ('input `label`', np.broadcast_to(label, (30, B)), 3)) from None
         del t_losses_total
-        t_losses = -t_losses_pick
+        t_losses = -t_losses_pick  # (∂losses/∂logits) t_logits: [30, B]
         del t_losses_pick
         t_h_b = np.eye(6, dtype=FLOAT)
-        # dense(x, 6, act=tanh): y = act(x @ W + b)
+        # ∂h/∂h_b, tanh' = 1 - tanh²: [6, B, 6]
         t_h_2 = np.broadcast_to(t_h_b[:, None, :], (6, B, 6)) * t_h_difference
         del t_h_difference, t_h_b
-        # dense(h, K): y = act(x @ W + b)
+        # (∂logits/∂h) t_h_2: [6, B, 3]
         t_logits_2 = (t_h_2.reshape((6 * B, 6)) @ logits_W).reshape((6, B, 3))
         del t_h_2
         # output losses: [B] = -pick(log_softmax(logits), label)
@@ -474,10 +474,10 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         except IndexError as _why:
             raise _outside(_why, ('input `label`', np.broadcast_to(label, (6, B)), 3)) from None
         del t_losses_2_total
-        t_losses_2 = -t_losses_2_pick
+        t_losses_2 = -t_losses_2_pick  # (∂losses/∂logits) t_logits_2: [6, B]
         del t_losses_2_pick
         t_logits_W = np.eye(18, dtype=FLOAT).reshape((18, 6, 3))
-        t_logits_3 = h @ t_logits_W  # dense(h, K): y = act(x @ W + b)
+        t_logits_3 = h @ t_logits_W  # ∂logits/∂logits_W: [18, B, 3]
         del h, t_logits_W
         # output losses: [B] = -pick(log_softmax(logits), label)
         t_losses_3_total = t_logits_3 + np.sum(-t_logits_3 * t_losses_quotient, axis=2)[:, :, None]
@@ -487,11 +487,10 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         except IndexError as _why:
             raise _outside(_why, ('input `label`', np.broadcast_to(label, (18, B)), 3)) from None
         del t_losses_3_total
-        t_losses_3 = -t_losses_3_pick
+        t_losses_3 = -t_losses_3_pick  # (∂losses/∂logits) t_logits_3: [18, B]
         del t_losses_3_pick
         t_logits_b = np.eye(3, dtype=FLOAT)
-        # dense(h, K): y = act(x @ W + b)
-        t_logits_4 = np.broadcast_to(t_logits_b[:, None, :], (3, B, 3))
+        t_logits_4 = np.broadcast_to(t_logits_b[:, None, :], (3, B, 3))  # ∂logits/∂logits_b: [3, B, 3]
         del t_logits_b
         # output losses: [B] = -pick(log_softmax(logits), label)
         t_losses_4_total = t_logits_4 + np.sum(-t_logits_4 * t_losses_quotient, axis=2)[:, :, None]
@@ -501,7 +500,7 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         except IndexError as _why:
             raise _outside(_why, ('input `label`', np.broadcast_to(label, (3, B)), 3)) from None
         del t_losses_4_total
-        t_losses_4 = -t_losses_4_pick
+        t_losses_4 = -t_losses_4_pick  # (∂losses/∂logits) t_logits_4: [3, B]
         del t_losses_4_pick
         J_losses_h_W = t_losses.reshape((5, 6, B)).transpose(2, 0, 1)
         del t_losses
@@ -536,17 +535,17 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
     del d_losses
     d_logits_product = d_logits_quotient[None, :, :] * np.sum(d_logits_unpick, axis=-1, keepdims=True)
     del d_logits_quotient
-    d_logits = d_logits_unpick - d_logits_product
+    d_logits = d_logits_unpick - d_logits_product  # (∂losses/∂logits)ᵀ: [B, B, 3]
     del d_logits_unpick, d_logits_product
-    # dense(h, K): y = act(x @ W + b)
+    # (∂logits/∂h)ᵀ d_logits: [B, B, 6]
     d_h = (d_logits.reshape((B ** 2, 3)) @ logits_W.T).reshape((B, B, 6))
-    J_losses_logits_W = h.T @ d_logits
-    J_losses_logits_b = np.sum(d_logits, axis=1)
+    J_losses_logits_W = h.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits: [B, 6, 3]
+    J_losses_logits_b = np.sum(d_logits, axis=1)  # (∂logits/∂logits_b)ᵀ d_logits: [B, 3]
     del d_logits
     J_losses_h_W_product = d_h * (1 - h * h)  # dense(x, 6, act=tanh): y = act(x @ W + b)
     del h, d_h
-    J_losses_h_W = x.T @ J_losses_h_W_product
-    J_losses_h_b = np.sum(J_losses_h_W_product, axis=1)
+    J_losses_h_W = x.T @ J_losses_h_W_product  # (∂h/∂h_W)ᵀ d_h, tanh' = 1 - tanh²: [B, 5, 6]
+    J_losses_h_b = np.sum(J_losses_h_W_product, axis=1)  # (∂h/∂h_b)ᵀ d_h, tanh' = 1 - tanh²: [B, 6]
     del J_losses_h_W_product
     J = np.concatenate((J_losses_h_W.reshape((B, 30)), J_losses_h_b, J_losses_logits_W.reshape((B, 18)), J_losses_logits_b), axis=1)
     del J_losses_h_W, J_losses_h_b, J_losses_logits_W, J_losses_logits_b

@@ -460,11 +460,14 @@ def per_sample(
         d_logits_matmul = np.dot(d_logits_entries_placed_part, losses_full, s3_view)
         d_logits_product = np.multiply(d_logits_quotient, d_logits_matmul[:, None], s7)
         d_logits_product_2 = np.multiply(d_logits_product, losses_exp, s4)
+        # (∂losses/∂logits)ᵀ d_losses: [size, 3]
         d_logits_part = np.subtract(d_logits_entries_placed_part, d_logits_product_2, d_logits[start:size + start])
-        d_h = np.dot(d_logits_part, logits_W.T, s9)  # dense(h, K): y = act(x @ W + b)
-        # dense(x, 6, act=tanh): y = act(x @ W + b)
+        d_h = np.dot(d_logits_part, logits_W.T, s9)  # (∂logits/∂h)ᵀ d_logits: [size, 6]
+        # (∂h/∂h_b)ᵀ d_h, tanh' = 1 - tanh²: [size, 6]
         d_h_b_part = np.multiply(d_h, d_h_b_difference, d_h_b[start:size + start])
+        # (∂logits/∂logits_W)ᵀ d_logits: [size, 6, 3]
         np.multiply(h[:, :, None], d_logits_part[:, None, :], d_logits_W[start:size + start])
+        # (∂h/∂h_W)ᵀ d_h, tanh' = 1 - tanh²: [size, 5, 6]
         np.multiply(x_part[:, :, None], d_h_b_part[:, None, :], d_h_W[start:size + start])
         _give(_scratch, _per_sample_scratch_block, size)
         return ()
@@ -546,11 +549,14 @@ def shares(
         d_logits_matmul_2 = np.dot(d_logits_entries_placed_part, d_logits_full, s3_view)
         d_logits_product = np.multiply(d_logits_quotient, d_logits_matmul_2[:, None], s6)
         d_logits_product_2 = np.multiply(d_logits_product, d_logits_exp, s2)
+        # (∂losses/∂logits)ᵀ d_losses: [size, 3]
         d_logits_part = np.subtract(d_logits_entries_placed_part, d_logits_product_2, d_logits[start:size + start])
-        d_h = np.dot(d_logits_part, logits_W.T, s7)  # dense(h, K): y = act(x @ W + b)
-        # dense(x, 6, act=tanh): y = act(x @ W + b)
+        d_h = np.dot(d_logits_part, logits_W.T, s7)  # (∂logits/∂h)ᵀ d_logits: [size, 6]
+        # (∂h/∂h_b)ᵀ d_h, tanh' = 1 - tanh²: [size, 6]
         d_h_b_part = np.multiply(d_h, d_h_b_difference, d_h_b[start:size + start])
+        # (∂logits/∂logits_W)ᵀ d_logits: [size, 6, 3]
         np.multiply(h[:, :, None], d_logits_part[:, None, :], d_logits_W[start:size + start])
+        # (∂h/∂h_W)ᵀ d_h, tanh' = 1 - tanh²: [size, 5, 6]
         np.multiply(x_part[:, :, None], d_h_b_part[:, None, :], d_h_W[start:size + start])
         _give(_scratch, _shares_scratch_block, size)
         return ()
@@ -612,14 +618,14 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
             J_product = np.multiply(J_quotient, J_exp, s2_2)
             t_h_difference = np.subtract(_C_1, t_h_square, s5)  # dense(x, 6, act=tanh): y = act(x @ W + b)
             t_h_matmul = np.matmul(x_part, t_h_W, s7)
-            t_h = np.multiply(t_h_matmul, t_h_difference, s7)
+            t_h = np.multiply(t_h_matmul, t_h_difference, s7)  # ∂h/∂h_W, tanh' = 1 - tanh²: [30, size, 6]
             # dense(h, K): y = act(x @ W + b)
             t_logits_matmul = np.dot(t_h.reshape((30 * size, 6)), logits_W, s8)
             # output losses: [B] = -pick(log_softmax(logits), label)
             J_product_2 = np.multiply(t_logits_matmul.reshape((30, size, 3)), J_product, s9)
             J_matmul_2 = np.dot(J_product_2.reshape((30 * size, 3)), J_full, s10)
             np.subtract(t_logits_matmul.reshape((30, size, 3)), J_matmul_2.reshape((30, size))[:, :, None], J_difference_2[:, start:size + start])
-            # dense(x, 6, act=tanh): y = act(x @ W + b)
+            # ∂h/∂h_b, tanh' = 1 - tanh²: [6, size, 6]
             t_h_2 = np.multiply(t_h_2_broadcast_to_part, t_h_difference, s11)
             # dense(h, K): y = act(x @ W + b)
             t_logits_2_matmul = np.dot(t_h_2.reshape((6 * size, 6)), logits_W, s12)
@@ -627,7 +633,7 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
             J_losses_h_b_product = np.multiply(t_logits_2_matmul.reshape((6, size, 3)), J_product, s13)
             J_losses_h_b_matmul = np.dot(J_losses_h_b_product.reshape((6 * size, 3)), J_full, s5_view)
             np.subtract(t_logits_2_matmul.reshape((6, size, 3)), J_losses_h_b_matmul.reshape((6, size))[:, :, None], J_losses_h_b_difference[:, start:size + start])
-            t_logits_3 = np.matmul(h, t_logits_W, s15)  # dense(h, K): y = act(x @ W + b)
+            t_logits_3 = np.matmul(h, t_logits_W, s15)  # ∂logits/∂logits_W: [18, size, 3]
             # output losses: [B] = -pick(log_softmax(logits), label)
             J_product_3 = np.multiply(t_logits_3, J_product, s16)
             J_matmul_3 = np.dot(J_product_3.reshape((18 * size, 3)), J_full, s12_view)
@@ -707,14 +713,18 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         # output losses: [B] = -pick(log_softmax(logits), label)
         d_logits_matmul_2 = np.dot(d_logits_entries_placed_part, d_logits_full, s1_2)
         d_logits_product_2 = np.multiply(d_logits_product[None, :, :], d_logits_matmul_2.reshape((size, B))[:, :, None], s2_2)
+        # (∂losses/∂logits)ᵀ: [size, B, 3]
         d_logits = np.subtract(d_logits_entries_placed_part.reshape((size, B, 3)), d_logits_product_2, s2_2)
         # dense(h, K): y = act(x @ W + b)
         d_h_matmul = np.dot(d_logits.reshape((B * size, 3)), logits_W.T, s3_2)
-        J_losses_logits_W = np.matmul(h.T, d_logits, s4)
+        J_losses_logits_W = np.matmul(h.T, d_logits, s4)  # (∂logits/∂logits_W)ᵀ d_logits: [size, 6, 3]
+        # (∂logits/∂logits_b)ᵀ d_logits: [size, 3]
         J_losses_logits_b = np.matmul(J_losses_logits_b_full, d_logits, s5_2)
         # dense(x, 6, act=tanh): y = act(x @ W + b)
         J_losses_h_W_product = np.multiply(d_h_matmul.reshape((size, B, 6)), J_losses_h_W_difference, s6_2)
+        # (∂h/∂h_W)ᵀ d_h, tanh' = 1 - tanh²: [size, 5, 6]
         J_losses_h_W = np.matmul(x.T, J_losses_h_W_product, s7_2)
+        # (∂h/∂h_b)ᵀ d_h, tanh' = 1 - tanh²: [size, 6]
         J_losses_h_b = np.matmul(J_losses_logits_b_full, J_losses_h_W_product, s8)
         np.concatenate((J_losses_h_W.reshape((size, 30)), J_losses_h_b, J_losses_logits_W.reshape((size, 18)), J_losses_logits_b), 1, J[start:size + start])
         _give(_scratch, _J_scratch_reverse_block_reverse, B, size)

@@ -147,13 +147,13 @@ def J(θ: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: θ: [N] -> f: [N] by θ: [N].
     """
     θ, N = _enter(θ)
     f = np.exp(np.minimum(θ, 0)) / (1 + np.exp(-np.abs(θ)))  # output f = sigmoid(θ)
-    d_θ = f * (1 - f)
+    d_θ = f * (1 - f)  # ∂f/∂θ, σ' = σ (1 - σ): [N]
     del f
     J = np.zeros((N, N), FLOAT)
     np.einsum('aa->a', J)[...] = d_θ
@@ -168,13 +168,13 @@ def diagonal(θ: ArrayLike) -> dict[str, dict[str, Any]]:
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: θ: [N] -> f: [N] by θ: [N].
     """
     θ, _ = _enter(θ)
     f = np.exp(np.minimum(θ, 0)) / (1 + np.exp(-np.abs(θ)))  # output f = sigmoid(θ)
-    d_θ = f * (1 - f)
+    d_θ = f * (1 - f)  # ∂f/∂θ, σ' = σ (1 - σ): [N]
     del f
     return {
         'f': {

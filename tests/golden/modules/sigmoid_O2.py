@@ -205,7 +205,7 @@ def J(θ: ArrayLike) -> Array:
     f_sum = np.add(1, f_exp, s2)
     f = np.divide(f_exp, f_sum, s1)
     d_θ_difference = np.subtract(1, f, s2)
-    d_θ = np.multiply(f, d_θ_difference, s1)
+    d_θ = np.multiply(f, d_θ_difference, s1)  # ∂f/∂θ, σ' = σ (1 - σ): [N]
     J = np.empty((N, N), FLOAT)
     J.fill(0)
     np.einsum('aa->a', J)[...] = d_θ
@@ -234,7 +234,7 @@ def diagonal(θ: ArrayLike) -> dict[str, dict[str, Any]]:
         f_sum = np.add(_C_1, f_exp, s2)
         f = np.divide(f_exp, f_sum, s1)
         d_θ_difference = np.subtract(_C_1, f, s2)
-        np.multiply(f, d_θ_difference, d_θ[start:size + start])
+        np.multiply(f, d_θ_difference, d_θ[start:size + start])  # ∂f/∂θ, σ' = σ (1 - σ): [size]
         _give(_scratch, _diagonal_scratch_reverse_block_reverse, size)
         return ()
     _blocks(block_reverse, N, 24, 6)

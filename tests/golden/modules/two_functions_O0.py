@@ -180,14 +180,14 @@ def blocks(x: ArrayLike, y: ArrayLike) -> dict[str, dict[str, Any]]:
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
-    J_f_y = 3 * x ** 2  # output f = 3 * x**2 * y
-    J_g_y = 8 * y ** 7  # output g = 2 * x + y**8
-    J_f_x = y * 3 * (2 * x)  # output f = 3 * x**2 * y
+    J_f_y = 3 * x ** 2  # ∂f/∂y
+    J_g_y = 8 * y ** 7  # ∂g/∂y
+    J_f_x = y * 3 * (2 * x)  # ∂f/∂x
     return {
         'f': {
             'x': FLOAT(J_f_x),
@@ -207,14 +207,14 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
     d_v holds the derivative by v of each element of the output;
-    the first axis counts these.
+    the first axis counts these. Beside each stands what it comes of.
 
     Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
-    J_f_y = 3 * x ** 2  # output f = 3 * x**2 * y
-    J_g_y = 8 * y ** 7  # output g = 2 * x + y**8
-    J_f_x = y * 3 * (2 * x)  # output f = 3 * x**2 * y
+    J_f_y = 3 * x ** 2  # ∂f/∂y
+    J_g_y = 8 * y ** 7  # ∂g/∂y
+    J_f_x = y * 3 * (2 * x)  # ∂f/∂x
     J_concatenate = np.concatenate((J_f_x.reshape((1, 1)), J_f_y.reshape((1, 1))), axis=1)
     J_concatenate_2 = np.concatenate((np.broadcast_to(FLOAT(2), (1, 1)), J_g_y.reshape((1, 1))), axis=1)
     J = np.concatenate((J_concatenate, J_concatenate_2), axis=0)
@@ -272,7 +272,7 @@ def push(
 
     A tangent is given by path; what is left out is 0.
     t_v is the tangent of v, its derivative along the tangents given: the sum of
-    (∂v/∂u) t_u over what v is computed of.
+    (∂v/∂u) t_u over what v is computed of, which stands beside it.
 
     Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
@@ -284,8 +284,8 @@ def push(
     f = f_product * y
     g_product = 2 * x  # output g = 2 * x + y**8
     g = g_product + y ** 8
-    t_f = t_x * g_product * 3 * y + t_y * f_product  # output f = 3 * x**2 * y
-    t_g = t_x * 2 + t_y * (8 * y ** 7)  # output g = 2 * x + y**8
+    t_f = t_x * g_product * 3 * y + t_y * f_product  # ∂f/∂x ⊙ t_x + ∂f/∂y ⊙ t_y
+    t_g = t_x * 2 + t_y * (8 * y ** 7)  # ∂g/∂x ⊙ t_x + ∂g/∂y ⊙ t_y
     return Outputs(f=FLOAT(f), g=FLOAT(g)), Outputs(f=FLOAT(t_f), g=FLOAT(t_g))
 
 

@@ -232,9 +232,9 @@ def blocks(x: ArrayLike, y: ArrayLike) -> dict[str, dict[str, Any]]:
     try:
         x = float(x)
         y = float(y)
-        J_f_y = 3.0 * (x * x)  # output f = 3 * x**2 * y
-        J_g_y = 8.0 * math_pow(y, 7.0)  # output g = 2 * x + y**8
-        J_f_x = y * 3.0 * (2.0 * x)  # output f = 3 * x**2 * y
+        J_f_y = 3.0 * (x * x)  # ∂f/∂y
+        J_g_y = 8.0 * math_pow(y, 7.0)  # ∂g/∂y
+        J_f_x = y * 3.0 * (2.0 * x)  # ∂f/∂x
         return {
             'f': {
                 'x': FLOAT(J_f_x),
@@ -258,10 +258,10 @@ def _blocks_arrays(x: ArrayLike, y: ArrayLike) -> dict[str, dict[str, Any]]:
     Shapes: x: [], y: [] -> f: [], g: [] by x: [], y: [].
     """
     x, y = _enter(x, y)
-    J_f_y = 3 * np.square(x)  # output f = 3 * x**2 * y
+    J_f_y = 3 * np.square(x)  # ∂f/∂y
     J_g_y_square = np.square(y)  # output g = 2 * x + y**8
-    J_g_y = 8 * (y * J_g_y_square * np.square(J_g_y_square))
-    J_f_x = 3 * y * (2 * x)  # output f = 3 * x**2 * y
+    J_g_y = 8 * (y * J_g_y_square * np.square(J_g_y_square))  # ∂g/∂y
+    J_f_x = 3 * y * (2 * x)  # ∂f/∂x
     return {
         'f': {
             'x': FLOAT(J_f_x),
@@ -291,9 +291,9 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     try:
         x = float(x)
         y = float(y)
-        J_f_y = 3.0 * (x * x)  # output f = 3 * x**2 * y
-        J_g_y = 8.0 * math_pow(y, 7.0)  # output g = 2 * x + y**8
-        J_f_x = y * 3.0 * (2.0 * x)  # output f = 3 * x**2 * y
+        J_f_y = 3.0 * (x * x)  # ∂f/∂y
+        J_g_y = 8.0 * math_pow(y, 7.0)  # ∂g/∂y
+        J_f_x = y * 3.0 * (2.0 * x)  # ∂f/∂x
         matrix = np_empty((2, 2))
         _pack_4(matrix, 0, J_f_x, J_f_y, 2, J_g_y)
         return matrix
@@ -313,10 +313,10 @@ def _J_arrays(x: ArrayLike, y: ArrayLike) -> Array:
     x, y = _enter(x, y)
     _scratch = _take(_J_scratch_reverse)
     J_broadcast_to, s1, s2 = _scratch
-    J_f_y = 3 * np.square(x)  # output f = 3 * x**2 * y
+    J_f_y = 3 * np.square(x)  # ∂f/∂y
     J_g_y_square = np.square(y)  # output g = 2 * x + y**8
-    J_g_y = 8 * (y * J_g_y_square * np.square(J_g_y_square))
-    J_f_x = 3 * y * (2 * x)  # output f = 3 * x**2 * y
+    J_g_y = 8 * (y * J_g_y_square * np.square(J_g_y_square))  # ∂g/∂y
+    J_f_x = 3 * y * (2 * x)  # ∂f/∂x
     J_concatenate = np.concatenate((J_f_x.reshape((1, 1)), J_f_y.reshape((1, 1))), 1, s1)
     J_concatenate_2 = np.concatenate((J_broadcast_to, J_g_y.reshape((1, 1))), 1, s2)
     J = np.concatenate((J_concatenate, J_concatenate_2), 0)
@@ -448,12 +448,12 @@ def push(
     t_y = _cotangent(tangents.get('y'), 'the tangent of `y`', ())
     g_square = np.square(y)  # output g = 2 * x + y**8
     g_square_2 = np.square(g_square)
-    t_g = 2 * t_x + t_y * (8 * (y * g_square * g_square_2))
-    g_product = 2 * x
+    t_g = 2 * t_x + t_y * (8 * (y * g_square * g_square_2))  # ∂g/∂x ⊙ t_x + ∂g/∂y ⊙ t_y
+    g_product = 2 * x  # output g = 2 * x + y**8
     g = g_product + np.square(g_square_2)
     f_product = 3 * np.square(x)  # output f = 3 * x**2 * y
-    t_f = 3 * (t_x * g_product) * y + t_y * f_product
-    f = f_product * y
+    t_f = 3 * (t_x * g_product) * y + t_y * f_product  # ∂f/∂x ⊙ t_x + ∂f/∂y ⊙ t_y
+    f = f_product * y  # output f = 3 * x**2 * y
     return Outputs(f=FLOAT(f), g=FLOAT(g)), Outputs(f=FLOAT(t_f), g=FLOAT(t_g))
 
 

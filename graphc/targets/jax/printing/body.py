@@ -13,7 +13,7 @@ from graphc.ops.loops import element_in_step
 from graphc.plan.program import AnyStep, LoopStep, Program, Step
 from graphc.records import replace
 from graphc.source import Origin
-from graphc.targets.comments import place
+from graphc.targets.comments import chained, place
 from graphc.targets.jax.printing.expression import Writer
 from graphc.targets.jax.printing.kernels import DTYPES
 from graphc.targets.marks import mark, of_statement
@@ -46,8 +46,10 @@ def statements(program: Program, traced: Collection[str] = ()) -> list[str]:
                 writer.operand,
             )
         else:
-            heading = step.node.origin
-            said = "" if heading == quoted else place(step.node)
+            said = chained(step)
+            if not said:
+                heading = step.node.origin
+                said = "" if heading == quoted else place(step.node)
             written = beside(writer.statements(step.target, step.node), said, mark(step.node))
         lines += of_statement(written, step)
     return lines

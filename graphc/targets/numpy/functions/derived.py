@@ -143,12 +143,12 @@ def _letters(one: Derived) -> str:
         case "tangents":
             return (
                 "t_v is the tangent of v, its derivative along the tangents given: the sum of\n"
-                "(∂v/∂u) t_u over what v is computed of."
+                "(∂v/∂u) t_u over what v is computed of, which stands beside it."
             )
         case "products":
             return (
                 "d_v is the total derivative by v; t_v is the tangent of v, its derivative along\n"
-                "the tangents given, and t_d_v that of d_v."
+                "the tangents given, and t_d_v that of d_v. Beside each stands what it comes of."
             )
         case "blocks" | "whole" | "sparse" if one.kind.order == 1 and modes <= {*MODES}:
             said = {
@@ -157,7 +157,8 @@ def _letters(one: Derived) -> str:
                 "mixed": "t_v holds tangents of v, d_v derivatives by v;",
             }
             lines = [words for mode, words in said.items() if mode in modes]
-            return "\n".join([*lines, "the first axis counts these."])
+            lines.append("the first axis counts these. Beside each stands what it comes of.")
+            return "\n".join(lines)
         case _:
             return ""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from graphc.ir.graph import Adjoint, Node
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate, negative
 from graphc.plan.program import Program, Step
-from graphc.targets.comments import term, terms
+from graphc.targets.comments import shaped, term, terms
 from graphc.targets.marks import mark
 from graphc.targets.numpy.printing.expression import typed_argument
 from graphc.targets.numpy.printing.text import beside
@@ -30,7 +30,7 @@ def adjoint(
         lines = _sum_over_children(step, first, program, operand)
     else:
         source = first.terms[0].child or first.of
-        said = f"{terms(first, program)}{_shaped(step)}"
+        said = f"{terms(first, program)}{shaped(step.node)}"
         lines = beside(computed(step), said, mark(source))
     more: dict[str, None] = {}
     for other in others:
@@ -43,11 +43,6 @@ def adjoint(
     return lines
 
 
-def _shaped(step: Step) -> str:
-    """Write the shape of an array behind what is said of it."""
-    return f": [{', '.join(map(str, step.node.shape))}]" if step.node.rank else ""
-
-
 def _sum_over_children(
     step: Step, adjoint: Adjoint, program: Program, operand: Operand
 ) -> list[str]:
@@ -57,7 +52,7 @@ def _sum_over_children(
     used = ", ".join(shown) + (" and is an output" if adjoint.terms[0].child is None else "")
     lines = [
         f"# {labels[adjoint.of]} goes into {used}: "
-        f"its adjoint is the sum of what comes back{_shaped(step)}"
+        f"its adjoint is the sum of what comes back{shaped(step.node)}"
     ]
     parts = list(zip(step.node.args, adjoint.terms, strict=True))
     typed = typed_argument(step.node)

@@ -17,7 +17,7 @@ from graphc.plan.buffers.report import block_width, left
 from graphc.plan.program import BlockStep, LoopStep, Program, Step, Storage
 from graphc.records import dataclass
 from graphc.source import Origin
-from graphc.targets.comments import place
+from graphc.targets.comments import chained, place
 from graphc.targets.marks import mark, of_statement
 from graphc.targets.numpy.printing.adjoints import adjoint
 from graphc.targets.numpy.printing.expression import NO_NUMBERS, computed, expression, operand
@@ -63,8 +63,10 @@ def body(
             computes = partial(computed, variables=program.variables, numbers=numbers)
             written = adjoint(step, program, computes, reads_as)
         else:
-            heading = step.node.origin
-            said = "" if heading == quoted else place(step.node)
+            said = chained(step)
+            if not said:
+                heading = step.node.origin
+                said = "" if heading == quoted else place(step.node)
             written = beside(computed(step, program.variables, numbers), said, mark(step.node))
         if step.node in reads:
             written = told(written, reads[step.node])
