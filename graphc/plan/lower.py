@@ -97,7 +97,7 @@ def _planned(
             steps.append(_loop_step(graph, node, variables, scope, measure, alive, fast, single))
         elif node in variables and node.op not in (*SOURCES, RESULT):
             spoken = _spoken_of(graph, adjoints.get(node, ()))
-            chain = None if spoken else chain_of(graph, node, variables)
+            chain = None if spoken else chain_of(graph, node, variables, adjoints)
             steps.append(Step(variables[node], node, spoken, chain=chain))
     ends = (*graph.results.values(), *kept)
     if fast:

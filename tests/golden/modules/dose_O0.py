@@ -268,7 +268,7 @@ def H(
     del z
     d_z_product_2 = -_hazard(d_z_negative) * _hazard_excess(d_z_negative)
     del d_z_negative
-    # (∂d_z/∂z)ᵀ dose: [N]
+    # (∂d_z/∂z)ᵀ d_d_z: [N]
     d_z = d_loss_log_ndtr_2 * d_z_product + -(-1 * d_loss_log_ndtr * d_z_product_2)
     H_a_b = np.sum(d_z * dose, axis=0)  # (∂z/∂b)ᵀ d_z
     H_a_a = np.sum(d_z, axis=0)  # (∂z/∂a)ᵀ d_z

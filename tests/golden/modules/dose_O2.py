@@ -349,7 +349,7 @@ def H(
         d_z_hazard_excess = _hazard_excess(z)
         d_z_product = np.multiply(d_z_hazard_2, d_z_hazard_excess, s1)
         d_z_product_2 = np.multiply(killed_part, d_z_product, s1)
-        d_z = np.subtract(d_z_product_2, d_z_product_4, s2)  # (∂d_z/∂z)ᵀ dose: [size]
+        d_z = np.subtract(d_z_product_2, d_z_product_4, s2)  # (∂d_z/∂z)ᵀ d_d_z: [size]
         H_a_b_part = np.vdot(d_z, dose_part)  # (∂z/∂b)ᵀ d_z
         H_a_a_part = np.add.reduce(d_z, 0)  # (∂z/∂a)ᵀ d_z
         d_loss_log_ndtr = np.subtract(killed_part, given_part, s2)  # ∂loss/∂loss_log_ndtr: [size]
