@@ -23,7 +23,7 @@ QUESTIONS = ("two_functions", "sigmoid", "hadamard", "block_row", "forward_backw
 KEPT = ("checkpoints",)
 FITTED = ("newton", "dose", "bundle")
 TRACED = ("nan",)
-BRIDGED = ("imported", "bridges")
+BRIDGED = ("imported", "bridges", "out_of_core")
 TRAINED = ("digits", "digits_scipy")
 
 console = Console(highlight=False)

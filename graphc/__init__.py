@@ -86,7 +86,7 @@ _PLACES = {
 __all__ = [*_PLACES]
 
 
-_BRIDGES = frozenset({"jax", "optimisers", "scipy", "sklearn", "torch"})
+_BRIDGES = frozenset({"dask", "jax", "optimisers", "scipy", "sklearn", "torch"})
 """Modules of other libraries' users, imported when they are first named."""
 
 

@@ -67,7 +67,7 @@ FLOORS = (
     {"views/report"},
     {"api"},
     {"generated", "bridges"},
-    {"scipy", "jax", "torch", "optimisers"},
+    {"dask", "scipy", "jax", "torch", "optimisers"},
     {"sklearn"},
     {"editor"},
     {"cli"},
@@ -82,6 +82,7 @@ PROTOCOL_FILES = ("graphc/editor/server.py", "graphc/editor/protocol.py")
 PYGMENTS_FILES = {"graphc/highlight.py", "graphc/api/showing.py"}  # Pygments comes with rich
 BRIDGES = {
     "graphc/scipy.py": {"scipy"},
+    "graphc/dask.py": {"dask", "distributed", "threadpoolctl"},
     "graphc/jax.py": {"jax"},
     "graphc/torch.py": {"torch"},
     "graphc/sklearn.py": {"scipy", "sklearn"},

@@ -216,6 +216,34 @@ def test_scipy_lowers_the_loss(digits: ModuleType, script: Callable[[str], Modul
     assert training.accuracy(digits, params, held) > 0.8
 
 
+def test_out_of_core_goes_on_to_the_same_bits(
+    script: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = script("out_of_core")
+    monkeypatch.setattr(shown, "POINTS", 600)
+    monkeypatch.setattr(shown, "BATCH", 200)
+    monkeypatch.setattr(shown, "CHUNK", 70)
+    net = script("build").load("out_of_core", tmp_path, level=2, split="B")
+    folders = [tmp_path / "undisturbed", tmp_path / "stopped"]
+    for folder in folders:
+        folder.mkdir()
+        shown.write_points(folder / "points.npy")
+    losses, params = shown.fit(net, folders[0], at="synchronous", until=6)
+    shown.fit(net, folders[1], at="threads", until=2)
+    again, found = shown.fit(net, folders[1], at="threads", until=6)
+    assert len(set(losses)) == 6
+    assert again == losses
+    assert all(params[path].tobytes() == found[path].tobytes() for path in params)
+
+
+@pytest.mark.long
+def test_out_of_core_finds_the_clouds(
+    script: Callable[[str], ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script("out_of_core").main(tmp_path)
+    assert capsys.readouterr().out.count("✓") == 6
+
+
 def some_digits(digits: ModuleType, seed: int) -> tuple[dict[str, Any], Any, Any]:
     """Parameters of which none is at a special value, and a batch."""
     rng = np.random.default_rng(seed)

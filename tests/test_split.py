@@ -308,6 +308,7 @@ def test_python_gets_what_the_command_tells(tmp_path: Path) -> None:
     graph.write_text(GRAPHS["mean"][0])
     found = graphc.split(graph, "B", level=0)
     assert found
+    assert found.options["level"] == 0
     assert found.results["value_and_grad_loss", "by w"] == "averaged"
     net = found.module()
     given = arguments_of(net)

@@ -20,6 +20,10 @@ Graph = str | os.PathLike[str] | CompiledGraph | ModuleType
 """A file, what was compiled, or a module that was imported here."""
 
 
+NOTHING: tuple[Any, ...] = ("", (), [], {})
+"""Options that say nothing; 0 and False do."""
+
+
 def point_of(at: Mapping[str, Any] | None, seed: int | None) -> str:
     """Say at which point something is shown."""
     return "the point that was given" if at is not None else f"a point that was drawn (seed {seed})"
@@ -38,7 +42,8 @@ def asked_of(graph: Graph, options: Mapping[str, Any]) -> tuple[Source, Path | N
 def said_of(graph: Graph, options: Mapping[str, Any]) -> tuple[Source, Path | None, dict[str, Any]]:
     """Return the source of a graph, its folder, and the options as JSON can say them."""
     made = _made_of(graph)
-    said = canonical({**made.options, **{name: value for name, value in options.items() if value}})
+    given = {name: value for name, value in options.items() if value not in NOTHING}
+    said = canonical({**made.options, **given})
     source = source_of(made.graph) if isinstance(made.graph, Path) else made.graph
     return source, made.folder, said
 

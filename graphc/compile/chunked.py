@@ -129,7 +129,10 @@ def _plan(
     return Chunked(
         of, options.split, scope.fresh(part), planned, merge, last, (partial, combine, finish),
         tuple(
-            Contribution(name, one.key, graph.results[one.key], _said(one), *place)
+            Contribution(
+                name, one.key, graph.results[one.key], _said(one), one.axis,
+                one.role == "derivative", *place,
+            )
             for name, one, place in zip(names, made.fields, places, strict=True)
         ),
     )  # fmt: skip

@@ -103,12 +103,18 @@ class Derived:
 @dataclass(frozen=True, slots=True)
 class Contribution:
     """What a chunk contributes to a function as one field: how two become one, in words, and the
-    variables of the first and of the second of two."""
+    variables of the first and of the second of two.
+
+    `axis` is where rows are, of results that have them; those that are `scaled` when two are merged
+    are a derivative by the rows.
+    """
 
     field: str
     key: ResultKey
     node: Node
     how: str
+    axis: int | None
+    scaled: bool
     first: str
     second: str
 

@@ -48,6 +48,8 @@ def graph_record(compiled: Compiled) -> list[str]:
             **(_report_functions(compiled, functions, width) if _plans(compiled) else {}),
         },
     }
+    if compiled.chunked:
+        record["split"] = _split(compiled)
     if compiled.planned:
         record["peak_bytes"] = {one.name: one.planned for one in compiled.planned}
     lines = ["GRAPH: dict[str, Any] = {"]
@@ -66,6 +68,34 @@ def _derived(one: Derived, compiled: Compiled) -> dict[str, Any]:
         "wrt": "params" if paths and paths == [*params] else [params.get(p, p) for p in paths],
     }
     return {**record, "per": one.per} if one.per else record
+
+
+def _split(compiled: Compiled) -> dict[str, Any]:
+    """Describe the functions of chunks: where inputs have the rows, what they are called, and the
+    fields of what a chunk contributes, with the axis of those that have rows."""
+    over = {one.axis for one in compiled.chunked}
+    return {
+        "over": ", ".join(over),
+        "inputs": {
+            d.name: place
+            for d in (*compiled.model.inputs, *compiled.model.params)
+            for place, size in enumerate(d.type.shape)
+            if str(size) in over
+        },
+        "functions": {
+            one.of.name: {
+                **dict(zip(("partial", "combine", "finish"), one.names, strict=True)),
+                "part": one.part,
+                "fields": {each.field: each.how for each in one.contributions},
+                "rows": {
+                    each.field: each.axis
+                    for each in one.contributions
+                    if each.axis is not None and not each.scaled
+                },
+            }
+            for one in compiled.chunked
+        },
+    }
 
 
 def _plans(compiled: Compiled) -> bool:
