@@ -5,15 +5,14 @@ What goes from one process to another is plain: the text of the module, tuples o
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from graphc.api import cache
 from graphc.bridges.described import described
 from graphc.records import dataclass
 
@@ -126,15 +125,10 @@ _LOADED: dict[str, ModuleType] = {}
 
 
 def _loaded(text: str) -> ModuleType:
-    """Load a module from its text, once in a process."""
-    if text in _LOADED:
-        return _LOADED[text]
-    name = f"graphc.generated.chunks_{sha256(text.encode()).hexdigest()[:16]}"
-    module = ModuleType(name)
-    sys.modules[name] = module  # NamedTuple looks its module up
-    exec(compile(text, f"<{name}>", "exec"), module.__dict__)
-    _LOADED[text] = module
-    return module
+    """Import a module of this text from the cache, once in a process."""
+    if text not in _LOADED:
+        _LOADED[text] = cache.imported(cache.keep("chunks", text))
+    return _LOADED[text]
 
 
 def _lined_up(value: Any) -> Any:
