@@ -162,6 +162,14 @@ def gathers(x, ids):
     return x[ids] * np.take(x, ids)[::-1] + x[[1, 2, 3, 4]]
 
 
+@at("input x: [N]; input table: [8]", np.array([0.5, 1.25, 3.75, 6.1]), normal(8), smooth=False)
+def between(x, table):
+    """Read a table between its entries, at positions that are computed."""
+    i = np.floor(x).astype(int)
+    share = x - i
+    return table[i] * (1 - share) + table[i + 1] * share
+
+
 @at("input rate: [4]", normal(4) ** 2 + 0.1)
 def poisson(rate):
     k = np.array([1, 0, 3, 2])

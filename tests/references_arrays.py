@@ -110,6 +110,7 @@ REDUCTIONS: dict[str, Entry] = {
     "count_nonzero": Entry(
         lambda x, **keywords: np.asarray(np.count_nonzero(x, **keywords), np.int64)
     ),
+    "to_int": Entry(lambda x: np.trunc(x).astype(np.int64)),
     "median": Entry(np.median, sizes=NONEMPTY),
     "logcumsumexp": Entry(_logcumsumexp, analytic=_cumulated),
     "linear_recurrence": Entry(

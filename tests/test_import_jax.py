@@ -53,6 +53,20 @@ def recurrent(xs, h, W, U):
     return last, sums
 
 
+def gru(xs, h, W, U, b):
+    def step(h, x):
+        r, z = (jax.nn.sigmoid(x @ W[k] + h @ U[k] + b[k]) for k in (0, 1))
+        n = jnp.tanh(x @ W[2] + (r * h) @ U[2] + b[2])
+        return (1 - z) * h + z * n, n
+
+    return jax.lax.scan(step, h, xs)
+
+
+def between(x, table):
+    i = jnp.floor(x).astype(int)
+    return table[i] * (1 - (x - i)) + table[i + 1] * (x - i), (x > 1).astype(int) * x
+
+
 def backwards(xs, h):
     return jax.lax.scan(lambda c, x: (c * 0.5 + x, c * x), h, xs, reverse=True)
 
@@ -130,6 +144,9 @@ CASES: tuple[tuple[Any, str, tuple[Any, ...]], ...] = (
      (normal(5, 2), normal(3), normal(2, 3), normal(3, 3))),
     (hard_points, "input x: [6]", (np.array([0.0, 1.0, -1.0, 0.5, 2.0, -0.0]),)),
     (gathers, "input x: [3]; input ids: int[4]", (normal(3), np.array([0, 2, 2, 1]))),
+    (gru, "input xs: [T, 2]; input h: [3]; param W: [3, 2, 3]; param U: [3, 3, 3]; param b: [3, 3]",
+     (normal(4, 2), normal(3), normal(3, 2, 3), normal(3, 3, 3), normal(3, 3))),
+    (between, "input x: [N]; input table: [5]", (np.array([0.5, 1.25, 3.75, 2.1]), normal(5))),
     (gaussian_mixture, "input x: [N, 2]; param mu, log_sigma: [K, 2]; param logits: [K]",
      (normal(6, 2), normal(3, 2), 0.3 * normal(3, 2), normal(3))),
     (backwards, "input xs: [T, 2]; input h: [2]", (normal(4, 2), normal(2))),

@@ -313,3 +313,21 @@ def test_a_function_of_the_model_that_is_used_again_is_a_block() -> None:
     h = np.tanh(x @ a) * (x @ a) + x
     found = graphc.compile_text(text, "net").module().forward(x, a, b)[0].y
     np.testing.assert_allclose(found, np.tanh(h @ b) * (h @ b) + h, rtol=1e-12)
+
+
+def test_a_cast_to_integers_rounds_towards_zero() -> None:
+    nodes = [
+        helper.make_node("Cast", ["x"], ["i"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "i"], ["y"]),
+    ]
+    x, rows = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in "xt")
+    rows.name = "table"
+    out = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "net", [x, rows], [out])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    imported = graphc.import_onnx(model)
+    assert "i = to_int(x)\n" in imported.text
+    given = {"x": np.array([0.9, 2.1, 1.5, -0.9], np.float32), "table": weight(4)}
+    (expected,) = runtime(model).run(None, given)
+    found = imported.compile(dtype="float32").module().forward(**given)[0]
+    np.testing.assert_array_equal(found.y, expected)

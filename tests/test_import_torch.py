@@ -47,6 +47,35 @@ class Convolution(nn.Module):
         return self.last(functional.max_pool2d(h, 2).flatten(1))
 
 
+class Logistic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w, self.b = nn.Parameter(torch.randn(3)), nn.Parameter(torch.zeros(()))
+
+    def forward(self, x, t):
+        z = x @ self.w + self.b
+        loss = functional.binary_cross_entropy_with_logits(z, t)
+        return loss + 0.1 * (self.w**2).sum()
+
+
+class Kalman(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.F = nn.Parameter(torch.eye(2) + 0.1)
+
+    def forward(self, x, P, z):
+        x, P = self.F @ x, self.F @ P @ self.F.T + 0.1 * torch.eye(2, dtype=P.dtype)
+        K = P @ torch.linalg.inv(P + torch.eye(2, dtype=P.dtype))
+        innovation = z - x
+        return (x + K @ innovation).sum() + torch.trace(P - K @ P)
+
+
+class Between(nn.Module):
+    def forward(self, x, table):
+        i = torch.floor(x).long()
+        return table[i] * (1 - (x - i)) + table[i + 1] * (x - i)
+
+
 class Losses(nn.Module):
     def forward(self, z, t, y):
         return functional.cross_entropy(z, t) + functional.mse_loss(z, y)
@@ -137,6 +166,15 @@ def normal(*shape: int) -> Any:
 CASES = {
     "perceptron": (Perceptron, lambda: (normal(5, 3),), ("x",)),
     "convolution": (Convolution, lambda: (normal(2, 1, 4, 4),), ()),
+    "logistic": (
+        Logistic, lambda: (normal(5, 3), torch.tensor([0.0, 1, 1, 0, 1]).double()), ("x", "t"),
+    ),
+    "kalman": (
+        Kalman, lambda: (normal(2), torch.eye(2, dtype=torch.float64) + 0.1, normal(2)), (),
+    ),
+    "between": (
+        Between, lambda: (torch.tensor([0.5, 1.25, 3.75, 2.1]).double(), normal(5)), (),
+    ),
     "losses": (Losses, lambda: (normal(5, 3), torch.tensor([0, 1, 2, 0, 1]), normal(5, 3)), ()),
     "encoder": (Encoder, lambda: (normal(2, 5, 8),), ()),
     "recurrent": (Recurrent, lambda: (normal(2, 3, 3), normal(2, 4)), ()),

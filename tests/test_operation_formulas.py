@@ -137,6 +137,7 @@ def test_what_is_derived_is_short(name: str) -> None:
 
 DERIVED_NOWHERE = (
     "isfinite", "isnan", "isinf", "argmax", "argmin", "argsort", "count_nonzero", "searchsorted",
+    "to_int",
 )  # fmt: skip
 """What is of whole numbers, or true or false."""
 

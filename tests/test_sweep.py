@@ -409,6 +409,6 @@ def test_every_differentiable_operation_is_swept_or_excused() -> None:
     swept = {sweep.name for sweep in SWEEPS}
     without = {
         "isfinite", "isnan", "isinf", "zeros", "ones", "full", "len", "arange", "eye", "one_hot",
-        "argsort", "searchsorted", "argmax", "argmin", "any", "all", "count_nonzero",
+        "argsort", "searchsorted", "argmax", "argmin", "any", "all", "count_nonzero", "to_int",
     }  # fmt: skip
     assert set(FUNCTIONS) - swept == NOT_IN_JAX | without

@@ -213,8 +213,8 @@ def _convert(reading: Reading, x: Given, equation: Any) -> Given:
             return found
         case _, "float":
             return sheet.binary("*", 1.0, found)
-        case "bool", "int":
-            return sheet.call("where", found, 1, 0)
+        case _, "int":
+            return sheet.call("to_int", found)
         case _, "bool":
             return sheet.binary("!=", found, 0)
     raise sheet.mistake(f"{found.dtype} does not become {equation.params['new_dtype']}")

@@ -209,14 +209,11 @@ def cast(trace: Trace, found: Value, kind: str | None, written: str) -> Value:
             return found
         case "bool" | "int", "float":
             return sheet.binary("*", 1.0, found)
-        case "bool", "int":
-            return sheet.call("where", found, 1, 0)
+        case _, "int":
+            return sheet.call("to_int", found)
         case "float" | "int", "bool":
             return sheet.binary("!=", found, 0)
-    raise sheet.mistake(
-        f"{found.dtype} does not become {written} in the language",
-        "keep whole numbers as floats, or pass them as an argument of integers",
-    )
+    raise sheet.mistake(f"{found.dtype} does not become {written} in the language")
 
 
 # ---- reductions ---------------------------------------------------------------------------------

@@ -206,8 +206,8 @@ def cast(node: Node, found: Value, kind: str) -> Value:
             return found
         case "int" | "bool", "float":
             return sheet.binary("*", 1.0, found)
-        case "bool", "int":
-            return sheet.call("where", found, 1, 0)
+        case _, "int":
+            return sheet.call("to_int", found)
         case _, "bool":
             return sheet.binary("!=", found, 0)
     raise node.mistake(f"{found.dtype} does not become {kind or 'this type'} in the language")

@@ -151,8 +151,8 @@ def _to(r: Reading, x: Value, dtype: Any = None, *_: Any, **named: Any) -> Value
             return x
         case _, "float":
             return r.sheet.binary("*", 1.0, x)
-        case "bool", "int":
-            return r.sheet.call("where", x, 1, 0)
+        case _, "int":
+            return r.sheet.call("to_int", x)
         case _, "bool":
             return r.sheet.binary("!=", x, 0)
     raise r.sheet.mistake(f"{x.dtype} does not become {wanted} in the language")

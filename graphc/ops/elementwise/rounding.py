@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from graphc.ir.graph import Node, Op
+from graphc.ir.graph import CONSTANT, Node, Op, as_node
 from graphc.ir.kernel import Elementwise
-from graphc.ops.define.families import all_to_float, composite, elementwise
+from graphc.ops.define.families import CAST_INT, all_to_float, composite, elementwise, to_int
 from graphc.ops.elementwise.arithmetic import (
     equal,
     greater_equal,
@@ -23,6 +23,15 @@ round_ = elementwise(
     doc="The nearest integer, the even one of two.",
 )
 trunc = elementwise("trunc", kernel=Elementwise("trunc"), partials=None, doc="Rounded towards 0.")
+
+
+@composite("to_int", "x", "An integer, for an index: x rounded towards 0, which fits in int64.")
+def integer(x: Node) -> Node:
+    if x.type.dtype != "float":
+        return to_int(x)
+    return as_node(int(x.value)) if x.op is CONSTANT and x.rank == 0 else CAST_INT(trunc(x))
+
+
 isnan = elementwise(
     "isnan", kernel=Elementwise("isnan"), partials=None, result="bool", doc="Is it not a number?"
 )

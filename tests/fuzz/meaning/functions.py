@@ -186,6 +186,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "ceil": rounding("ceil"),
     "round": rounding("round"),
     "trunc": rounding("trunc"),
+    "to_int": lambda x: space(x).trunc(known(x)).astype("int64"),
     "clip": clip,
     "minimum": minimum,
     "maximum": maximum,
