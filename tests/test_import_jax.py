@@ -389,6 +389,38 @@ def turned(a):
     return jax.lax.while_loop(lambda s: s[0] <= 7, step, (2, a))[1]
 
 
+def test_named_scopes_are_blocks_and_numbered_ones_are_uses_of_one() -> None:
+    def scoped(x, W, V):
+        for i, w in enumerate((W, V)):
+            with jax.named_scope(f"layer_{i}"):
+                h = jnp.tanh(x @ w)
+                with jax.named_scope("gate"):
+                    g = jax.nn.sigmoid(h) * 2 + h
+                x = jnp.sin(x) + h * g
+        return x
+
+    declare = "input x: [B, 4]; param W, V: [4, 4]"
+    imported = graphc.import_jax(scoped, declare)
+    assert imported.text == (
+        "block gate(x: [..., 4]) -> g: [..., 4] {\n"
+        "    g = sigmoid(x) * 2.0 + x\n"
+        "}\n"
+        "block layer(x: [B, 4], W: [4, 4]) -> x_2: [B, 4] {\n"
+        "    h = tanh(x @ W)\n"
+        "    x_2 = sin(x) + h * gate(h)\n"
+        "}\n"
+        "dim B\n"
+        "input x: [B, 4]\n"
+        "param W: [4, 4]\n"
+        "param V: [4, 4]\n"
+        "x_3 = layer(x, W)\n"
+        "output x_2 = layer(x_3, V)\n"
+    )
+    x, W, V = normal(2, 4), normal(4, 4), normal(4, 4)
+    found = imported.compile().module().forward({"W": W, "V": V}, x)[0]
+    np.testing.assert_allclose(found[0], scoped(x, W, V), rtol=1e-12)
+
+
 def test_a_while_loop_whose_condition_bounds_a_counter_is_a_scan() -> None:
     with jax.enable_x64(True):
         text = agrees_with_jax(newton, "input a", 2.0)

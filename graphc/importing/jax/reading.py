@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from jax._src import source_info_util
 
 from graphc.elaborate.names.scope import Mistake
 from graphc.importing.dtypes import KINDS
-from graphc.importing.items import Value
+from graphc.importing.items import Part, Value
 from graphc.importing.python.places import Places
 from graphc.importing.sheet import Sheet
 from graphc.importing.sizes import read_size
@@ -64,8 +65,11 @@ class Reading:
         def given(atom: Any) -> Given:
             return np.asarray(atom.val) if hasattr(atom, "val") else found[atom]
 
+        scopes = list[tuple[str, Part]]()
         for equation in jaxpr.eqns:
-            with self.sheet.at(self.place(equation) or self.sheet.place):
+            scopes = self.entered(scopes, scope_names(equation))
+            place = self.place(equation) or self.sheet.place
+            with self.sheet.at(place), self.sheet.within(*(part for _, part in scopes)):
                 results = self.equation(equation, tuple(map(given, equation.invars)))
                 found.update(zip(equation.outvars, results, strict=True))
         return [given(atom) for atom in jaxpr.outvars]
@@ -90,6 +94,16 @@ class Reading:
                 self.origins.setdefault(one.key, (name, operands, dict(equation.params)))
                 self.name(one, self.sheet.place)
         return results
+
+    def entered(
+        self, before: Sequence[tuple[str, Part]], names: Sequence[str]
+    ) -> list[tuple[str, Part]]:
+        """Return the scopes around an equation, by name; those that the last one stands in stay."""
+        same = 0
+        while same < min(len(before), len(names)) and before[same][0] == names[same]:
+            same += 1
+        new = [(one, Part("", kind_of(one), str(next(self.calls)))) for one in names[same:]]
+        return [*before[:same], *new]
 
     def unknown(self, aval: Any) -> Value:
         """Return a value to go on with, of the shape that is said."""
@@ -191,6 +205,18 @@ class Reading:
         if (part, value.key) not in book.inside and (part or value.key not in book.names):
             self.sheet.call_it(value, found)
             self.named[at] = value.key
+
+
+def scope_names(equation: Any) -> list[str]:
+    """List the named scopes around an equation; none where a derivative is traced through them."""
+    stack = equation.source_info.name_stack.stack
+    plain = all(type(one).__name__ == "Scope" for one in stack)
+    return [one.name for one in stack] if plain else []
+
+
+def kind_of(scope: str) -> str:
+    """Return what scopes are called that are numbered: `layer` of `layer_3`."""
+    return re.sub(r"[\W_]*\d+$", "", scope) or scope
 
 
 def _is_known(equation: Any, operands: Sequence[Given]) -> bool:
