@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from graphc.api.compiling import CompiledGraph, compiled
+from graphc.api.options import canonical
 from graphc.cli.options import (
     COMPILED,
     MEMORY,
@@ -28,14 +29,13 @@ def _line(name: str, level: str, **given: Any) -> tuple[str, dict[str, Any]]:
     said = {
         "level": int(level.removeprefix("-O")),
         "dim": given["dims"],
-        "const": given["consts"],
         "dtype": given["dtype"],
-        "derive": [*given["derive"]],
+        "derive": given["derive"],
         "mode": given["mode"],
         "memory": given["memory"],
         "trace_nan": given["trace"],
     }
-    return name, said
+    return name, canonical(said) | {"const": given["consts"]}  # these are texts of the language
 
 
 def compile_cell(line: str, cell: str) -> tuple[str, CompiledGraph]:

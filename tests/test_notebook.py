@@ -57,6 +57,18 @@ def test_a_cell_is_compiled_and_its_module_bound(shell: InteractiveShell) -> Non
     assert float(first.forward([1.0, 2.0, 3.0])[0].y) == 14
 
 
+def test_the_line_of_a_cell_takes_the_options_of_compile(shell: InteractiveShell) -> None:
+    line = "net -O 0 --const lam=0.5 --dim K=3 --dtype float32 --memory 50% --derive 'grad s wrt x'"
+    graph = "const lam = 1.0\ndim K\ninput x: [K]\noutput y = lam * x\noutput s = sum(y)\n"
+    result, said = run(shell, f"%%graph {line}\n{graph}")
+    assert result.success, said
+    net = shell.user_ns["net"]
+    assert net.forward([1.0, 2.0, 3.0])[0].y.tolist() == [0.5, 1.0, 1.5]
+    gradient = net.grad_s([1.0, 2.0, 3.0])["x"]
+    assert gradient.tolist() == [0.5, 0.5, 0.5]
+    assert gradient.dtype == np.float32
+
+
 def test_a_cell_imports_from_the_working_folder(shell: InteractiveShell, tmp_path: Path) -> None:
     (tmp_path / "b.graph").write_text("block f(x: [...]) -> y: [...] { y = 2 * x }\n")
     result, said = run(
