@@ -18,7 +18,14 @@ from sampling import NAMES, Call
 from test_ops import has_derivative
 
 from graphc.compile.stages import Options, compile_text, load
+from graphc.ir.dims import Dim
+from graphc.ir.graph import INPUT, Node, building, source
+from graphc.ir.types import Dtype, Type
+from graphc.ops import FUNCTIONS
+from graphc.ops.elementwise.arithmetic import minus, plus
 from graphc.optimise.scalarise import small_axes
+from graphc.optimise.scalarise.cells import Grid, combine, structural_zero
+from graphc.optimise.scalarise.rules import RULES
 from graphc.source import GraphError
 
 _numbers = itertools.count()
@@ -327,3 +334,37 @@ def test_no_product_with_a_zero_of_structure() -> None:
     rng = np.random.default_rng(1)
     x, f = rng.normal(size=(5, 2)), rng.normal(size=5)
     agree(fast.J(x, f), plain.J(x, f), 1e-12)
+
+
+def test_a_zero_of_structure_leaves_floats_alone_as_they_are() -> None:
+    """What is true, or whole, becomes a float beside it."""
+    with building():
+        zero = structural_zero()
+        number = input_node("float")
+        ways = [(plus, (number, zero)), (plus, (zero, number)), (minus, (number, zero))]
+        for operation, args in ways:
+            assert combine(operation(*args), args) is number
+        for dtype in ("bool", "int"):
+            for operation, args in ways:
+                given = [input_node(dtype) if one is number else one for one in args]
+                assert combine(operation(*args), given).type.dtype == "float"
+
+
+def input_node(dtype: Dtype) -> Node:
+    return source(INPUT, dtype, Type(dtype, ()))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("sum", 0.0), ("prod", 1.0), ("max", None)])
+def test_what_nothing_is_joined_to(name: str, expected: float | None) -> None:
+    """Along an axis without positions; of nothing there is no largest."""
+    with building():
+        x = source(INPUT, "x", Type("float", (Dim.of(2), Dim.of(3))))
+        node = FUNCTIONS[name].build(x, axis=(1,), keepdims=False)
+        grids = [Grid(np.empty((2, 0), object), None)]
+        if expected is None:
+            with pytest.raises(AssertionError, match="nothing to compare"):
+                RULES[name](node, grids, None)
+        else:
+            cells = RULES[name](node, grids, None)
+            assert cells is not None
+            assert [cell.value for cell in cells] == [expected] * 2

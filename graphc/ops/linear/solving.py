@@ -188,7 +188,7 @@ def solve(a: Node, b: Node) -> Node:
     "a, b, lower: bool = true",
     "y with a @ y = b, of a only the lower (or upper) triangle.",
 )
-def triangular_solve(a: Node, b: Node, lower: bool = True) -> Node:
+def triangular_solve(a: Node, b: Node, lower: bool) -> Node:
     check_square(a.type, "triangular_solve")
     return solve((tril if lower else triu)(a, k=0), b)
 

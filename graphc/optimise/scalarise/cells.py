@@ -86,7 +86,7 @@ def map_cells(function: Callable[..., Node], *cells: Cells) -> Cells:
 
 
 def join_along(
-    cells: Cells, axes: Iterable[int], join: Callable[[Node, Node], Node], nothing: Node
+    cells: Cells, axes: Iterable[int], join: Callable[[Node, Node], Node], nothing: Node | None
 ) -> Cells:
     """Join the cells along some axes one by one, in their order."""
     gone = sorted(axes)
@@ -94,6 +94,7 @@ def join_along(
     shape = tuple(cells.shape[axis] for axis in rest)
     count = int(np.prod([cells.shape[axis] for axis in gone], dtype=np.int64))
     rows = cells.transpose(*rest, *gone).reshape(*shape, count)
+    assert count or nothing is not None, "nothing to compare"
     found: Cells = np.empty(shape, object)
     for place in np.ndindex(shape):
         found[place] = reduce(join, rows[place]) if count else nothing

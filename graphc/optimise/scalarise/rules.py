@@ -59,14 +59,17 @@ def _accumulate(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
 
 
 def _reduction(
-    join: Callable[[Node, Node], Node], nothing: Callable[[], Node]
+    join: Callable[[Node, Node], Node], nothing: Callable[[], Node] | None = None
 ) -> Callable[[Node, Sequence[Grid], int | None], Cells]:
-    """Cells joined one by one; the vectors that are left are reduced by the operation itself."""
+    """Cells joined one by one; the vectors that are left are reduced by the operation itself.
+
+    Where there is nothing to join it is `nothing`; without one the operation refuses that.
+    """
 
     def rule(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
         (grid,) = grids
         axes = normal_axes(node.attrs["axis"], grid.cells.ndim, node.op.name)
-        found = join_along(grid.cells, axes, join, nothing())
+        found = join_along(grid.cells, axes, join, None if nothing is None else nothing())
         if grid.block in axes:
             length = node.args[0].shape[grid.block]
             found = map_cells(lambda cell: _along(node, cell, length), found)
@@ -212,8 +215,8 @@ RULES: dict[str, Rule] = {
     "sum": _sum,
     "mean": _mean,
     "prod": _reduction(multiply, lambda: as_node(1.0)),
-    "max": _reduction(maximum, lambda: as_node(0.0)),
-    "min": _reduction(minimum, lambda: as_node(0.0)),
+    "max": _reduction(maximum),
+    "min": _reduction(minimum),
     "peak": _peak,
     "largest": _reduction(maximum, lambda: as_node(float("-inf"))),
     "matmul": _matmul,

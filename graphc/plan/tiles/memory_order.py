@@ -237,9 +237,9 @@ def _reduction(node: Node, cost: _Cost) -> float:
 
 def _rows_of_products(node: Node, cost: _Cost) -> float:
     """Products of rows: one call of BLAS each."""
-    x = node.args[0]
     straight = all(cost.lies(arg)[-1:] == (arg.rank - 1,) for arg in node.args)
-    return cost.size(x) * (0.1 if straight else 0.7) + cost.size(node) * LOOP
+    size = max(map(cost.size, node.args))
+    return size * (0.1 if straight else 0.7) + cost.size(node) * LOOP
 
 
 def _product(node: Node, cost: _Cost) -> float:
