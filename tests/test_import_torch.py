@@ -271,6 +271,17 @@ def test_a_program_has_the_names_of_its_statements_and_an_open_axis() -> None:
     )
 
 
+def test_what_the_document_shows_is_what_comes_out() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "import.md").read_text(encoding="utf-8")
+    section = text.partition("## PyTorch\n")[2]
+    shown, graph = (
+        section.partition(f"```{word}\n")[2].partition("```")[0] for word in ("python", "graph")
+    )
+    seen = {"torch": torch, "graphc": graphc, "model": Perceptron(), "x": torch.randn(5, 3)}
+    exec(shown, seen)
+    assert seen["imported"].text == graph
+
+
 class Layer(nn.Module):
     def __init__(self):
         super().__init__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -160,3 +161,20 @@ def test_a_layer_between_others_in_float32() -> None:
     whole(torch.ones(5, 4)).sum().backward()
     assert {one.grad.dtype for one in whole.parameters()} == {torch.float32}
     assert all(float(one.grad.abs().sum()) > 0 for one in whole.parameters())
+
+
+def test_what_the_document_shows_runs() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "bridges.md").read_text(encoding="utf-8")
+    graph = text.partition("## JAX\n")[2].partition("```graph\n")[2].partition("```")[0]
+    shown = text.partition("## PyTorch\n")[2].partition("```python\n")[2].partition("```")[0]
+    net = module(graph)
+    seen: dict[str, Any] = {"net": net, "x": torch.tensor(X), "t": torch.tensor(X[:, 0])}
+    exec(shown, seen)
+    params = {path: value.detach().numpy() for path, value in seen["params"].items()}
+    _, wanted = net.value_and_grad_loss(params, X, X[:, 0])
+    np.testing.assert_allclose(seen["params"]["w"].grad, wanted["w"], rtol=1e-12)
+    assert [*seen["layer"].state_dict()] == ["w"]
+    before = seen["layer"].state_dict()["w"].clone()
+    seen["layer"](torch.tensor(X), torch.tensor(X[:, 0])).backward()
+    seen["descent"].step()
+    assert not torch.equal(before, seen["layer"].state_dict()["w"])
