@@ -17,7 +17,12 @@ from benchmarks.processes import ROOT, Failed, run
 
 EXAMPLES = ROOT / "examples"
 WORKLOADS = Path(__file__).resolve().parent / "workloads"
-LEVELS = {"-O2": ("compile", "-O2"), "-O0": ("compile", "-O0"), "C": ("build", "-O2")}
+LEVELS = {
+    "-O2": ("compile", "-O2"),
+    "-O0": ("compile", "-O0"),
+    "C": ("build", "-O2"),
+    "JAX": ("compile", "-O2", "--target", "jax"),
+}
 """The modules of a graph, a contestant each, and how the command makes them."""
 UNKNOWN = "error[E500]"  # what graphc says of a `derive` clause that it cannot do yet
 
@@ -67,7 +72,14 @@ def graphc(source: Source, *functions: str, shape: Shape | None = None) -> tuple
     return tuple(
         Contestant(
             f"graphc {level}",
-            partial(_call, source=source, level=level, functions=functions, shape=shape),
+            partial(
+                _call_jax if level == "JAX" else _call,
+                source=source,
+                level=level,
+                functions=functions,
+                shape=shape,
+            ),
+            needs="jax" if level == "JAX" else None,
             lacks=partial(_lacks, source=source, level=level),
         )
         for level in LEVELS
@@ -105,6 +117,24 @@ def _call(
         (only,) = calls
         return lambda: only(*given)  # type: ignore[no-any-return]
     return lambda: shape(*(call(*given) for call in calls))
+
+
+def _call_jax(
+    case: Case, source: Source, level: str, functions: Sequence[str], shape: Shape | None
+) -> Run:
+    """Return what calls the functions compiled by `jax.jit`, on data that lie on its device."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    module = load(module_path(source, case, level))
+    given = jax.device_put(arguments(module, case))
+
+    def called(*given: Any) -> Any:
+        results = [getattr(module, name)(*given) for name in functions]
+        return results[0] if shape is None else shape(*results)
+
+    compiled = jax.jit(called)
+    return lambda: jax.block_until_ready(compiled(*given))  # type: ignore[no-any-return]
 
 
 def _lacks(case: Case, source: Source, level: str) -> str | None:

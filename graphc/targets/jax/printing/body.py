@@ -10,6 +10,7 @@ from graphc.ir.items import extent
 from graphc.ir.kernel import Call, Put, View
 from graphc.ir.loop import LOOP, body, limit, loop_arguments, loop_of, symbols_of
 from graphc.ops.loops import element_in_step
+from graphc.ops.shape.members import is_of_family
 from graphc.plan.program import AnyStep, LoopStep, Program, Step
 from graphc.records import replace
 from graphc.source import Origin
@@ -118,7 +119,8 @@ def _taking(step: LoopStep, writer: Writer, taken: Sequence[str], unrolled: bool
         ]
         arguments = [function, carried, sources, _several(shapes), *backwards]
         return _laid_out(f"{target}, {stacked} = _unroll(", arguments, ")")
-    arguments = [function, carried, sources, *backwards]
+    layers = ["unroll=True"] if _is_over_layers(step.node) else []
+    arguments = [function, carried, sources, *backwards, *layers]
     return _laid_out(f"{target}, {stacked} = lax.scan(", arguments, ")")
 
 
@@ -128,6 +130,17 @@ def _laid_out(opening: str, items: Sequence[str], closing: str) -> list[str]:
     if width(line) <= WIDTH:
         return [line]
     return [opening, *(f"    {item}," for item in items), closing]
+
+
+LAYERS = 32
+"""Up to how many members of a family XLA sees each by itself: it copies none of them together."""
+
+
+def _is_over_layers(node: Node) -> bool:
+    """True if each step has parameters of its own, and there are not very many."""
+    _, sources, _ = loop_arguments(node)
+    count = loop_of(node).count.constant
+    return count is not None and count <= LAYERS and any(map(is_of_family, sources))
 
 
 def _several(texts: Sequence[str]) -> str:

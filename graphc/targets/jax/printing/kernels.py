@@ -237,6 +237,10 @@ _CALLS: Mapping[str, Callable[[Node, Args, Words], str]] = {
     "argsort": lambda node, args, words: (
         f"jnp.argsort({args[0].text}, {words.attribute(node, 'axis')})"
     ),
+    "searchsorted": lambda node, args, words: (
+        f"jnp.searchsorted({args[0].text}, {args[1].text}, side={words.attribute(node, 'side')})"
+        ".astype(int)"
+    ),
     "largest_at": _at("max", "-jnp.inf"),
     "smallest_at": _at("min", "jnp.inf"),
 }
