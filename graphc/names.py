@@ -32,9 +32,9 @@ ARGUMENTS = frozenset({"params", "cache", "cotangents", "tangents", "out", "seed
 RESERVED = PYTHON | READ | ARGUMENTS
 
 MODULE = READ | {
-    "GRAPH", "CACHE", "LONG", "init", "check", "flatten", "unflatten", "Callable", "NamedTuple",
-    "Sequence", "Struct", "Operand", "trace", "annotations", "contextvars", "dataclass", "field",
-    "os", "threading", "time",
+    "GRAPH", "CACHE", "LONG", "ROWS", "init", "check", "flatten", "unflatten", "shard", "trace",
+    "Callable", "NamedTuple", "NamedSharding", "Operand", "PartitionSpec", "Sequence", "Struct",
+    "annotations", "contextvars", "dataclass", "field", "os", "threading", "time",
 }  # fmt: skip
 """What a generated module defines or imports: no derived function can be called so."""
 

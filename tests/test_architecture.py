@@ -88,7 +88,7 @@ BRIDGES = {
     "graphc/sklearn.py": {"scipy", "sklearn"},
     **{
         f"graphc/targets/jax/runtime/{name}.py": {"jax"}
-        for name in ("arguments", "arrays", "incomplete", "matrices")
+        for name in ("arguments", "arrays", "incomplete", "matrices", "shards")
     },
     "graphc/importing/jax/function.py": {"jax"},
     "graphc/importing/jax/reading.py": {"jax"},

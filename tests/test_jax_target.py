@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
 from itertools import chain
@@ -15,8 +16,13 @@ import numpy as np
 import pytest
 from calling import given
 from click.testing import CliRunner
+from conftest import long
 from every_operation import operations
-from jax_modules import agree, compare, modules
+from jax_modules import agree, compare, modules, outputs_of
+from operation_references import CALLS
+from sampling import NAMES, Call
+from test_operations import graph_of
+from test_ops import depends, has_derivative, kinds
 
 from graphc.cli.app import app
 from graphc.compile.stages import Options, compile_text, load
@@ -151,6 +157,54 @@ def test_places_agree(level: str) -> None:
     compare(PLACES, Options(level=level))
 
 
+SAMPLE = {"searchsorted", "vdot"}
+"""Functions of the language that are always compared: what JAX says otherwise than NumPy."""
+
+
+@pytest.mark.parametrize("name", [one if one in SAMPLE else long(one) for one in CALLS])
+def test_every_operation_agrees(name: str) -> None:
+    """In value, tangents, cotangents pulled back and all derivatives, at both levels."""
+    for call in CALLS[name]:
+        for level in ("-O0", "-O2") if name not in SAMPLE else ("-O0",):
+            _compare_call(call, Options(level=level))
+
+
+def _compare_call(call: Call, options: Options) -> None:
+    floats = ", ".join(f"y{i}" for i, kind in enumerate(kinds(call)) if kind == "f")
+    names = [NAMES[slot] for slot in call.floats]
+    wrt = ", ".join(names)
+    lines, clauses = graph_of(call), []
+    if has_derivative(call) and depends(call):
+        derived = {"jvp": "pushed", "vjp": "pulled", "jacobian": "J"}
+        clauses = [f"derive {kind} {floats} wrt {wrt} as {name}" for kind, name in derived.items()]
+    try:
+        _, plain, other = modules("\n".join([*lines, *clauses]), options)
+    except GraphError as error:
+        if error.diagnostics[0].code not in ("E403", "E406"):  # no derivative
+            raise
+        clauses = []
+        _, plain, other = modules("\n".join(lines), options)
+    size = call.sizes[0]
+    arguments = call.arguments(size)
+    dims = {"N": size} if "N" in inspect.signature(plain.forward).parameters else {}
+    calls: dict[str, dict[str, Any]] = {"forward": {}}
+    if clauses:
+        rng = np.random.default_rng(5)
+        given = {NAMES[slot]: np.shape(arguments[slot]) for slot in call.floats}
+        tangents = {name: rng.normal(size=shape) for name, shape in given.items()}
+        calls["pushed"] = {"tangents": tangents}
+        values, _ = plain.pushed(*arguments, **dims, tangents=tangents)
+        cotangents = {n: rng.normal(size=np.shape(v)) for n, v in values._asdict().items()}
+        calls |= {"pulled": {"cotangents": cotangents}, "J": {}}
+    for name, more in calls.items():
+        with np.errstate(all="ignore"):
+            expected = outputs_of(getattr(plain, name)(*arguments, **dims, **more))
+            found = outputs_of(getattr(other, name)(*arguments, **dims, **more))
+        assert [*found] == [*expected]
+        for path, value in expected.items():
+            agree(found[path], value, 1e-11, f"{call}: {name} {path}")
+
+
 def test_of_several_values_for_one_place_the_last_counts() -> None:
     graph = """
     dim N
@@ -170,7 +224,7 @@ def test_of_several_values_for_one_place_the_last_counts() -> None:
 
 
 def test_every_operation_has_a_form() -> None:
-    """But for what `--trace-nan` looks at values by, which is of the NumPy target."""
+    """But for what the NumPy target alone has: `--trace-nan`, and functions of Python's floats."""
     lacking = {op.name for op in operations() if not kernels.has_form(op.kernel)}
     lacking |= {
         op.name
@@ -178,7 +232,7 @@ def test_every_operation_has_a_form() -> None:
         if (isinstance(op.kernel, Put) and op.kernel.place not in kernels._PUTS)
         or (isinstance(op.kernel, Running) and op.kernel.name not in kernels._RUNNING)
     }
-    assert lacking == {"watched"}
+    assert lacking <= {"watched", "scalar", "numbers"}
 
 
 def test_what_has_no_form_is_refused_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,3 +417,52 @@ def test_the_command_writes_it(tmp_path: Path) -> None:
     )
     assert run.exit_code == 2
     assert "it is of the target numpy alone" in run.output
+
+
+# ---- several devices -----------------------------------------------------------------------------
+
+ON_TWO = """
+import sys
+import jax
+import numpy as np
+from graphc.compile.stages import Options, compile_text, load
+jax.config.update("jax_enable_x64", True)
+options = Options(target="jax", level="-O0", split="B")
+net = load(compile_text(sys.stdin.read(), options=options).text, "net")
+mesh = jax.sharding.Mesh(jax.devices(), ("B",))
+rng = np.random.default_rng(0)
+given = net.init(seed=0), rng.normal(size=(6, 3)), np.arange(6) % 2
+_, whole = net.value_and_grad_loss(*given)
+_, found = net.shard(mesh, "value_and_grad_loss")(*given)
+for path, gradient in found.items():
+    np.testing.assert_allclose(gradient, whole[path], rtol=1e-13, atol=1e-14)
+print({path: one.addressable_shards[0].data.shape[:1] for path, one in found.items()})
+"""
+
+
+def test_rows_are_spread_over_devices() -> None:
+    """Each of two has half of the rows of what has rows, and the whole of what is summed."""
+    done = subprocess.run(
+        [sys.executable, "-c", ON_TWO],
+        input=NET,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        env={"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"},
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert ast.literal_eval(done.stdout) == {
+        "h.W": (3,), "h.b": (4,), "z.W": (4,), "z.b": (2,), "x": (3,),
+    }  # fmt: skip
+
+
+def test_what_does_not_split_is_refused_for_devices_too() -> None:
+    text = "dim B\ninput x: [B]\noutput y = sort(x)\nderive value y"
+    with pytest.raises(GraphError) as refused:
+        compile_text(text, options=Options(target="jax", split="B"))
+    (one,) = refused.value.diagnostics
+    assert one.code == "E441"
+    assert one.span is not None
+    assert one.span.line == 3

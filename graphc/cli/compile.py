@@ -106,13 +106,19 @@ def compile_(file: str, out: str, watch: bool, format: str, **given: Any) -> Non
 
 
 def _check_options(options: Options) -> None:
-    """Refuse what only the NumPy target does."""
+    """Refuse what only some targets do."""
     alone = {
-        "--memory": options.memory, "--trace-nan": options.trace, "--split": options.split,
+        "--memory": (options.memory, ("numpy",)), "--trace-nan": (options.trace, ("numpy",)),
+        "--split": (options.split, ("numpy", "jax")),
     }  # fmt: skip
-    for option, used in alone.items():
-        if used and options.target != "numpy":
-            raise click.BadParameter("it is of the target numpy alone", param_hint=option)
+    for option, (used, targets) in alone.items():
+        if used and options.target not in targets:
+            said = (
+                "the target numpy alone"
+                if len(targets) == 1
+                else f"the targets {' and '.join(targets)}"
+            )
+            raise click.BadParameter(f"it is of {said}", param_hint=option)
 
 
 def target_of(file: str, out: str, suffix: str) -> Path | None:

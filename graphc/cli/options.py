@@ -169,7 +169,8 @@ SPLIT = click.option(
     "--split",
     metavar="DIM",
     default="",
-    help="Add functions that compute the derived ones chunk by chunk of the rows of a dim.",
+    help="Add functions that compute the derived ones chunk by chunk of the rows of a dim; of JAX"
+    " one that spreads them over devices.",
 )
 
 TARGETS_NAMED = ("numpy", "c", "jax")

@@ -22,6 +22,7 @@ IMPORTS = {
     "jax.numpy": {"jnp"},
     "jax.scipy": {"jax.scipy"},
     "jax.experimental": {"sparse"},
+    "jax.sharding": {"NamedSharding", "PartitionSpec"},
     "__future__": {"annotations"},
     "collections.abc": {"Callable", "Iterable", "Mapping", "Sequence"},
     "struct": {"Struct"},
@@ -66,10 +67,11 @@ NUMPY = frozenset(
 JAX_NUMPY = (UFUNCS | NUMPY | {"broadcast_arrays", "triu_indices"}) - {"ndarray", "require"}
 LAX = frozenset(
     {"associative_scan", "cond", "cumlogsumexp", "cummax", "cummin", "dynamic_slice",
-     "dynamic_update_slice", "fori_loop", "scan"}
+     "dynamic_update_slice", "fori_loop", "scan", "with_sharding_constraint"}
 )  # fmt: skip
 JAX = frozenset(
-    {"Array", "eval_shape", "jvp", "scipy.linalg.expm", "tree_util.register_dataclass",
+    {"Array", "eval_shape", "jit", "jvp", "scipy.linalg.expm", "tree.map", "tree_util.keystr",
+     "tree_util.register_dataclass", "tree_util.tree_map_with_path",
      *(f"scipy.special.{name}" for name in
        ("betainc", "digamma", "erf", "erfc", "erfinv", "gammainc", "gammaincc", "gammaln", "ndtr",
         "ndtri"))}

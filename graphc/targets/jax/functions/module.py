@@ -13,6 +13,7 @@ from graphc.plan.module import Compiled, Derived, Printed
 from graphc.plan.signature import Entry
 from graphc.records import replace
 from graphc.targets.jax.functions.records import records
+from graphc.targets.jax.functions.shards import rows, shard
 from graphc.targets.jax.functions.sparse import sparse_function, sparse_hessian_function
 from graphc.targets.jax.printing.body import statements
 from graphc.targets.jax.printing.expression import Writer
@@ -51,6 +52,7 @@ ABC = ("Callable", "Iterable", "Mapping", "Sequence")
 LIBRARIES = {
     "lax": "from jax import lax",
     "sparse": "from jax.experimental import sparse",
+    "PartitionSpec": "from jax.sharding import NamedSharding, PartitionSpec",
 }
 
 
@@ -64,6 +66,7 @@ def text(compiled: Compiled) -> str:
         forward(compiled),
         *([backward(compiled)] if compiled.backward.wrt else []),
         *(write_derived(compiled, one, FUNCTIONS) for one in compiled.derived),
+        *([shard(compiled)] if compiled.options.get("split") else []),
         *([init(compiled, "jnp", wide), flatten(compiled)] if model.params else []),
         enter(begin, model.conditions, wide),
     ]
@@ -144,7 +147,10 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
     ]
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
-    return "\n".join([*lines, "", *graph_record(compiled)])
+    lines += ["", *graph_record(compiled)]
+    if compiled.options.get("split"):
+        lines += ["", *rows(compiled)]
+    return "\n".join(lines)
 
 
 def _is_meant(library: str, compiled: Compiled) -> bool:

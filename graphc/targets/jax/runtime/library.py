@@ -13,7 +13,7 @@ from graphc.targets.numpy.runtime.lacking import FILES, HELPERS
 OWN = {name: function.__name__ for name, function in HELPERS.items()}
 """The functions that kernels call, by their names for them: as in the NumPy target."""
 
-HERE = ("arguments", "arrays", "matrices", "incomplete")
+HERE = ("arguments", "arrays", "matrices", "incomplete", "shards")
 """The files beside this."""
 _LIBRARY = re.compile(r"\bnp\.")
 
