@@ -1,15 +1,17 @@
-"""Only the matrix products of a value and its gradients: what no program that takes them undercuts.
+"""What tells how fast it can be done: bare products of matrices, and loops in Numba.
 
+Only the matrix products of a value and its gradients are what no program that takes them undercuts.
 Operands are contiguous, or transposes of such; results go into arrays that stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.harness import Result, Run
+from benchmarks.harness import Case, Result, Run
 
 Array = np.ndarray
 Product = tuple[Array, Array, Array]  # two matrices, and where their product goes
@@ -44,3 +46,13 @@ def bare(products: Sequence[Product]) -> Run:
         return 0.0, {}
 
     return call
+
+
+def in_numba(name: str, module: str = "benchmarks.in_numba") -> Callable[[Case], Run]:
+    """A function of the loops in Numba, which is imported with them: not everyone has it."""
+
+    def prepare(case: Case) -> Run:
+        run: Run = getattr(importlib.import_module(module), name)(case)
+        return run
+
+    return prepare

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.adbench import bundle
+from benchmarks.bounds import in_numba
 from benchmarks.generated import WORKLOADS, Source, build, graphc
 from benchmarks.harness import DTYPES, Case, Contestant, Result, Run, Workload
 from benchmarks.peers import (
@@ -35,6 +36,7 @@ GRADIENT = Source(
     WORKLOADS / "bundle.graph", ("value_and_grad loss wrt cams, pts, wt as gradient",)
 )
 Array = np.ndarray
+OWN = "benchmarks.workloads.bundle_in_numba"
 
 
 def case(modules: Path, dtype: str) -> Case:
@@ -211,6 +213,7 @@ WORKLOAD = Workload(
         *graphc(JACOBIAN, "Je", "Jw", shape=named),
         Contestant("NumPy naive", naive),
         Contestant("NumPy optimised", optimised),
+        Contestant("Numba", in_numba("in_numba", OWN), needs="numba"),
         Contestant("torch.func.jacrev", torch_jacobian, needs="torch"),
         Contestant("JAX jacrev", partial(jax_jacobian, mode="jacrev"), needs="jax"),
         Contestant("JAX jacfwd", partial(jax_jacobian, mode="jacfwd"), needs="jax"),
@@ -229,6 +232,7 @@ GRADIENT_WORKLOAD = Workload(
         *graphc(GRADIENT, "gradient"),
         Contestant("NumPy naive", naive_gradient),
         Contestant("NumPy optimised", optimised_gradient),
+        Contestant("Numba", in_numba("gradient_in_numba", OWN), needs="numba"),
         *peers(loss),
     ),
     reference=naive_gradient,

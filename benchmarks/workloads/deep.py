@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bounds import in_numba
 from benchmarks.generated import WORKLOADS, Source, build, graphc
 from benchmarks.harness import DTYPES, Case, Contestant, Result, Run, Workload
 from benchmarks.peers import Library, casadi_value_and_grad, peers
@@ -129,6 +130,7 @@ WORKLOAD = Workload(
         *graphc(GRAPH, "value_and_grad_loss"),
         Contestant("NumPy naive", naive),
         Contestant("NumPy optimised", optimised),
+        Contestant("Numba", in_numba("deep"), needs="numba"),
         *peers(loss),
         Contestant("CasADi", CASADI, needs="casadi", dtypes=("float64",)),
     ),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bounds import in_numba
 from benchmarks.generated import WORKLOADS, Source, build, graphc
 from benchmarks.harness import DTYPES, Case, Contestant, Result, Run, Workload
 from benchmarks.peers import Library, peers
@@ -143,6 +144,7 @@ WORKLOAD = Workload(
         *graphc(GRAPH, "value_and_grad_loss"),
         Contestant("NumPy naive", naive),
         Contestant("NumPy optimised", optimised),
+        Contestant("Numba", in_numba("elementwise"), needs="numba"),
         *peers(loss),
     ),
     reference=naive,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.adbench import gaussian_mixture
+from benchmarks.bounds import bare, product
 from benchmarks.generated import WORKLOADS, Source, build, graphc
 from benchmarks.harness import DTYPES, Case, Contestant, Result, Run, Workload
 from benchmarks.peers import Library, peers
@@ -163,6 +164,14 @@ def optimised(case: Case) -> Run:
     return call
 
 
+def products(case: Case) -> Run:
+    """Two: of all points and all clusters, forward and back to the matrices of the clusters."""
+    x, k = case.inputs["x"], len(case.params["mu"])
+    rows = np.ones((k * x.shape[1], x.shape[1]), case.dtype)
+    forward = product(x, rows.T)
+    return bare([forward, product(x.T, forward[-1])])
+
+
 def loss(library: Library, p: Any, x: Any, places: Any) -> Any:
     """Over the words of a library."""
     np_, (n, size) = library.np, x.shape
@@ -187,6 +196,7 @@ WORKLOAD = Workload(
         *graphc(GRAPH, "value_and_grad_err"),
         Contestant("NumPy naive", naive),
         Contestant("NumPy optimised", optimised),
+        Contestant("bare products", products, bound=True),
         *peers(loss),
     ),
     reference=naive,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.adbench import recurrent_network
+from benchmarks.bounds import in_numba
 from benchmarks.by_hand import sigmoid
 from benchmarks.generated import WORKLOADS, Source, build, graphc
 from benchmarks.harness import DTYPES, Case, Contestant, Result, Run, Workload
@@ -217,6 +218,7 @@ WORKLOAD = Workload(
         *graphc(GRAPH, "value_and_grad_loss"),
         Contestant("NumPy naive", naive),
         Contestant("NumPy optimised", optimised),
+        Contestant("Numba", in_numba("lstm"), needs="numba"),
         # torch.compile would unroll the steps, and autograd takes seconds for a call
         *peers(loss, "torch.compile", "autograd"),
     ),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bounds import in_numba
 from benchmarks.by_hand import sigmoid
 from benchmarks.generated import WORKLOADS, Source, build, graphc
 from benchmarks.harness import DTYPES, Case, Contestant, Result, Run, Workload
@@ -109,6 +110,7 @@ WORKLOAD = Workload(
         *graphc(GRAPH, "value_and_grad_loss"),
         Contestant("NumPy naive", naive),
         Contestant("NumPy optimised", optimised),
+        Contestant("Numba", in_numba("net"), needs="numba"),
         *peers(loss),
         Contestant("CasADi", CASADI, needs="casadi", dtypes=("float64",)),
     ),
