@@ -19,9 +19,11 @@ _FILES = (
 _OWN = re.compile(r"\bgc_\w+")
 _NUMBER, _LIBM = re.compile(r"\bR\((-?[0-9.e-]+)\)"), re.compile(r"\bM\((\w+)\)")
 _WORDS: Mapping[str, Mapping[str, str]] = {
-    "float64": {"real": "double", "LARGEST": "DBL_MAX", "ROUNDING": "DBL_EPSILON"},
-    "float32": {"real": "float", "LARGEST": "FLT_MAX", "ROUNDING": "FLT_EPSILON"},
-}
+    "float64": {"real": "double", "LARGEST": "DBL_MAX", "ROUNDING": "DBL_EPSILON",
+                "GRID": "1048576.0"},
+    "float32": {"real": "float", "LARGEST": "FLT_MAX", "ROUNDING": "FLT_EPSILON",
+                "GRID": "128.0f"},
+}  # fmt: skip
 _STATUSES = {
     "DEFINITE": str(DEFINITE.number), "SINGULAR": str(SINGULAR.number),
     "FINITE": str(FINITE.number),

@@ -2,7 +2,7 @@
 static inline real gc_normal_decay(real x) {
     real size = M(fabs)(x);
     real bounded = gc_choose(size < R(60.0), size, R(60.0));
-    real coarse = (real)(int32_t)(bounded * R(16.0)) * R(0.0625);
+    real coarse = (real)(int32_t)(bounded * GRID) / GRID;
     real fine = (coarse - bounded) * (coarse + bounded);
     return gc_exp(R(-0.5) * coarse * coarse) * gc_exp(R(0.5) * fine);
 }
@@ -32,22 +32,23 @@ static inline real gc_log_ndtr(real x) {
     return gc_choose(x != x, x, finite);
 }
 
-/* x + phi(x) / Phi(x); below -3 by Laplace's continued fraction of Mills' ratio (NIST Handbook, 7.9.1),
-   in which nothing cancels. */
+/* x + phi(x) / Phi(x); below -2 by Laplace's continued fraction of Mills' ratio (NIST Handbook, 7.9.1),
+   in which nothing cancels; it begins with what its tails are near. */
 static inline real gc_hazard_excess(real x) {
-    real z = gc_choose(x < R(-3.0), -x, R(3.0)), total = z;
-    for (int k = 45; k > 1; k--)
+    real z = gc_choose(x < R(-2.0), -x, R(2.0));
+    real total = R(0.5) * (z + M(sqrt)(z * z + R(324.0)));
+    for (int k = 80; k > 1; k--)
         total = z + (real)k / total;
-    real high = gc_choose(x < R(-3.0), R(-3.0), x);
+    real high = gc_choose(x < R(-2.0), R(-2.0), x);
     real near = high + R(0.398942280401432678) * gc_normal_decay(high) / gc_ndtr(high);
-    return gc_choose(x < R(-3.0), R(1.0) / total, near);
+    return gc_choose(x < R(-2.0), R(1.0) / total, near);
 }
 
 /* phi(x) / Phi(x), the derivative of the logarithm of the normal distribution. */
 static inline real gc_hazard(real x) {
-    real inside = gc_choose(x < R(-3.0), R(-3.0), x);
+    real inside = gc_choose(x < R(-2.0), R(-2.0), x);
     real near = R(0.398942280401432678) * gc_normal_decay(inside) / gc_ndtr(inside);
-    return gc_choose(x < R(-3.0), gc_hazard_excess(x) - x, near);
+    return gc_choose(x < R(-2.0), gc_hazard_excess(x) - x, near);
 }
 
 /* x with Phi(x) = 1/2 + centre, and `tails` beyond -x and x together; the rational approximations of

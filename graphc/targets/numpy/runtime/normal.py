@@ -54,9 +54,9 @@ def _hazard(x: Any) -> Any:
 
 def _hazard_excess(x: Any) -> Any:
     """x + φ(x) / Φ(x); below -3 by Laplace's continued fraction of Mills' ratio (NIST Handbook,
-    7.9.1), in which nothing cancels."""
+    7.9.1), in which nothing cancels; it begins with what its tails are near."""
     z = np.maximum(-x, 3)
-    total = z
+    total = 0.5 * (z + np.hypot(z, 13.564659966250536))
     for k in range(45, 1, -1):
         total = z + k / total
     high = np.maximum(x, -3)
