@@ -545,6 +545,17 @@ def test_check_says_ok(graph: Path) -> None:
     assert listing(graph.parent) == ["net.graph"]
 
 
+def test_a_file_of_blocks_alone_is_right_and_is_not_compiled(graph: Path) -> None:
+    blocks = graph.parent / "blocks.graph"
+    text = '"""Twice."""\nblock twice(x: [...]) -> y: [...] { y = 2.0 * x }\n'
+    blocks.write_text(text, encoding="utf-8")
+    result = run("check", blocks)
+    assert "note[N222]: the file has blocks alone, which are checked" in plain(result, 0)
+    assert "error[E222]: the file has blocks alone" in plain(run("compile", blocks), 1)
+    blocks.write_text(f"{text}input x: [3]\n", encoding="utf-8")
+    assert "error[E220]: the file has no output" in plain(run("check", blocks), 1)
+
+
 def test_check_grad(graph: Path) -> None:
     result = run("check", "--grad", graph)
     plain(result, 0)

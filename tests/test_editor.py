@@ -230,6 +230,11 @@ def test_a_broken_file_keeps_its_other_answers() -> None:
     assert "h" in offered(f"{broken}\nz = ", known)
 
 
+def test_a_file_of_blocks_has_no_mistake() -> None:
+    (told,) = analyse(Source("lib.graph", LIB)).told
+    assert (told.code, told.severity) == ("N222", "note")
+
+
 def test_the_generated_lines_of_a_value(net: Analysis) -> None:
     made = generated(net, "y")
     lines = made.text.split("\n")

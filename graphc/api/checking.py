@@ -144,7 +144,17 @@ def check_source(
         first, *_ = compile_levels(source, options, folder, levels)
         return CheckResult(source.name, (*first.warnings, *first.model.notes), source=source)
     except GraphError as wrong:
-        return CheckResult(source.name, wrong.diagnostics)
+        return CheckResult(source.name, of_any_file(wrong.diagnostics))
+
+
+def of_any_file(told: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a file that others may import: to have blocks alone is right."""
+    from graphc.elaborate.build import BLOCKS_ALONE
+
+    message = "the file has blocks alone, which are checked where they are used"
+    return tuple(
+        Diagnostic("N222", message, one.span) if one.code == BLOCKS_ALONE else one for one in told
+    )
 
 
 def check_module(source: Source, folder: Path | None, options: Options, file: Path) -> CheckResult:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from graphc.api.checking import of_any_file
 from graphc.compile.options import DEFAULTS, Options
 from graphc.compile.stages import Compilation
 from graphc.editor.names import Names, Symbol, names_of
@@ -97,4 +98,5 @@ def analyse(
                 told = compilation.diagnostics if whole else compilation.stated.warnings
         except GraphError as wrong:
             told = told or wrong.diagnostics
-    return Analysis(source, compilation, names, items, entries, tuple(told))
+    told = of_any_file(told)
+    return Analysis(source, compilation, names, items, entries, told)

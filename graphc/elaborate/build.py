@@ -109,10 +109,7 @@ def elaborate(
             pass
     context.diagnostics.extend(check_distinct(derivations))
     if not context.outputs and not context.diagnostics:
-        end = len(file.span.text.rstrip())
-        place = Span(file.span.source, end, end)
-        help = "declare one: `output y = ...`"
-        context.diagnostics.append(error("E220", "the file has no output", place, help=help))
+        context.diagnostics.append(_without_output(file))
     model = None
     if not context.diagnostics:
         imported = tuple(space.source for space in loader.loaded.values())
@@ -120,6 +117,22 @@ def elaborate(
         model = _model(context, file, imported, asked)
     said = tuple(_sort_by_place(file.span.source, context.diagnostics))
     return Elaborated(model, scope.entries, context.occurrences, said)
+
+
+BLOCKS_ALONE = "E222"
+"""The code of a file that others import: to compile it is a mistake, and to check it none."""
+
+
+def _without_output(file: tree.File) -> Diagnostic:
+    end = len(file.span.text.rstrip())
+    place = Span(file.span.source, end, end)
+    if any(isinstance(one, tree.Block) for one in file.statements) and all(
+        isinstance(one, tree.Block | tree.Import | tree.FromImport | tree.Doc)
+        for one in file.statements
+    ):
+        help = "import them into another, or declare an output: `output y = ...`"
+        return error(BLOCKS_ALONE, "the file has blocks alone, and no output", place, help=help)
+    return error("E220", "the file has no output", place, help="declare one: `output y = ...`")
 
 
 @cache
