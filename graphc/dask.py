@@ -7,7 +7,8 @@ computes what, and on who is lost meanwhile.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from functools import cache
 from importlib import import_module
@@ -24,14 +25,19 @@ from dask.delayed import Delayed, delayed
 from dask.diagnostics import ProgressBar
 from distributed import Client, LocalCluster, default_client, get_worker, progress
 from distributed.comm.core import CommClosedError
-from distributed.scheduler import KilledWorker
+from distributed.scheduler import KilledWorker, NoWorkerError
 from threadpoolctl import threadpool_limits
 
 from graphc.bridges.chunked import Chunked, ChunkError, Part, chunked, leaves, with_leaves
-from graphc.records import dataclass
+from graphc.records import dataclass, replace
 
 LOCAL = ("threads", "synchronous")
 """Schedulers of Dask without a cluster."""
+LOCAL_CLUSTER = {
+    "distributed.scheduler.no-workers-timeout": "60s",
+    "distributed.comm.timeouts.connect": "5s",  # here who does not answer is dead
+}
+"""Settings of workers on this machine."""
 TOGETHER = 8
 """Neighbours that a task merges: a power of two, so that they are merged as in pairs."""
 
@@ -94,10 +100,14 @@ class Function:
                 f"{work.said_of(str(why.task))}: {why.allowed_failures + 1} workers died"
                 " of it, as one without memory does: cut smaller chunks, or give them more"
             ) from why
-        except (CommClosedError, OSError) as why:
+        except NoWorkerError as why:
+            raise ChunkError(f"{work.said_of(str(why.task))}: no worker is left") from why
+        except (CommClosedError, CancelledError, OSError) as why:
+            if client.status == "running":
+                raise  # as it is
             raise ChunkError(
                 f"`{self.of.name}`: the scheduler was lost while {len(work.numbers)} chunks were"
-                f" computed ({why}): begin again with what was kept last"
+                " computed: begin again with what was kept last"
             ) from why
 
 
@@ -147,8 +157,15 @@ def _connected(address: str) -> Client:
 
 @cache
 def _embedded() -> Client:
-    """Start workers on this machine, one thread each: Dask lets their BLAS have no more."""
-    return Client(LocalCluster(threads_per_worker=1, dashboard_address=None), set_as_default=False)
+    """Start workers on this machine, one thread each: Dask lets their BLAS have no more.
+
+    One that does not come back is replaced.
+    """
+    with dask.config.set(LOCAL_CLUSTER):
+        cluster = LocalCluster(threads_per_worker=1, dashboard_address=None)
+    workers = len(cluster.worker_spec)
+    cluster.adapt(minimum=workers, maximum=workers)
+    return Client(cluster, set_as_default=False)
 
 
 # ---- chunks -------------------------------------------------------------------------------------
@@ -279,12 +296,10 @@ def _work(
             raise ValueError(f"`{name}` has {size} rows of {of.over}, `{first}` has {total}")
     cuts = _cuts(of, rows, opened, int(total))
     token = uuid4().hex[:12]
-    blocks = {
-        name: _blocks(one, of.inputs[name], cuts, f"{of.name}-{name}-{token}")
-        for name, one in opened.items()
-    }
     shared = (delayed(of, traverse=False), delayed(dict(whole), traverse=False))
-    return _Work(of, cuts, token, shared, blocks)
+    work = _Work(of, cuts, token, shared, {})
+    blocks = {name: _blocks(work, name, one) for name, one in opened.items()}
+    return replace(work, blocks=blocks)
 
 
 def _cuts(of: Chunked, rows: int | None, inputs: Mapping[str, Any], total: int) -> tuple[int, ...]:
@@ -306,31 +321,55 @@ def _opened(value: Any) -> Any:
     return value if hasattr(value, "shape") else np.asarray(value)
 
 
-def _blocks(array: Any, axis: int, cuts: tuple[int, ...], key: str) -> list[Any]:
-    """List the chunks of an array, or what a worker reads them by, under these keys."""
+def _blocks(work: _Work, name: str, array: Any) -> list[Any]:
+    """List the chunks of an array, or what a worker reads them by."""
+    axis, pairs = work.of.inputs[name], [*pairwise(work.cuts)]
     if isinstance(array, da.Array):
-        chunks = dict.fromkeys(range(array.ndim), -1) | {axis: tuple(map(int, np.diff(cuts)))}
+        chunks = dict.fromkeys(range(array.ndim), -1) | {
+            axis: tuple(stop - start for start, stop in pairs)
+        }
         return list(array.rechunk(chunks).to_delayed().ravel())
-    pairs = [*pairwise(cuts)]
-    if isinstance(array, np.memmap) and array.filename is not None:
-        take: Callable[..., Any] = _mapped
-        of: tuple[Any, ...] = (str(array.filename), array.dtype, array.offset, array.shape, "C")
-        if not array.flags.c_contiguous:
-            take, of = _taken, (np.asarray(array),)
+    if isinstance(array, np.memmap) and array.flags.c_contiguous and array.filename is not None:
+        held: Any = _Mapped(str(array.filename), array.dtype, _offset(array), array.shape)
     elif isinstance(array, np.ndarray):
-        return [delayed(_taken(array, *pair, axis), traverse=False) for pair in pairs]
+        return [_taken(array, *pair, axis) for pair in pairs]  # it goes with what reads it
     else:
-        take, of = _taken, (array,)
+        held = array
     return [
-        delayed(take, pure=False)(*of, *pair, axis, dask_key_name=f"{key}-{number}")
+        delayed(_read, pure=False)(
+            held, *pair, axis, f"{work.said(number)}: `{name}`",
+            dask_key_name=f"{work.of.name}-{name}-{work.token}-{number}",
+        )
         for number, pair in enumerate(pairs)
-    ]
+    ]  # fmt: skip
 
 
-def _mapped(
-    path: str, dtype: Any, offset: int, shape: Any, order: Any, start: int, stop: int, axis: int
-) -> Any:
-    return np.array(_taken(np.memmap(path, dtype, "r", offset, shape, order), start, stop, axis))
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """An array in a file, row by row from an offset on: whoever takes a part of it maps that."""
+
+    path: str
+    dtype: Any
+    offset: int
+    shape: tuple[int, ...]
+
+    def __getitem__(self, items: Any) -> Any:
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)[items]
+
+
+def _offset(array: Any) -> int:
+    """Return where in its file a memory map begins, which may be a part of another."""
+    whole = array
+    while isinstance(whole.base, np.memmap):
+        whole = whole.base
+    return int(whole.offset + array.ctypes.data - whole.ctypes.data)
+
+
+def _read(held: Any, start: int, stop: int, axis: int, said: str) -> Any:
+    try:
+        return np.array(_taken(held, start, stop, axis))
+    except Exception as why:
+        raise ChunkError(f"{said} cannot be read: {type(why).__name__}: {why}") from why
 
 
 def _taken(array: Any, start: int, stop: int, axis: int) -> Any:

@@ -101,7 +101,9 @@ def test_files_are_read_by_chunks(net: ModuleType, given: dict[str, Any], tmp_pa
     over = graphc.dask.function(net, "value_and_grad_loss", rows=8, at="threads")
     in_memory = over(**given)
     files = {"x": tmp_path / "x.npy", "label": str(tmp_path / "label.npy")}
-    mapped = {"label": np.load(tmp_path / "label.npy", mmap_mode="r")}
+    np.save(tmp_path / "more.npy", np.concatenate([np.zeros((4, 3)), given["x"], np.ones((2, 3))]))
+    part = np.load(tmp_path / "more.npy", mmap_mode="r")[4:][:ROWS]
+    mapped = {"label": np.load(tmp_path / "label.npy", mmap_mode="r"), "x": part}
     for held in (files, files | mapped):
         loss, grads = over(**{**given, **held})
         assert loss.tobytes() == in_memory[0].tobytes()
@@ -131,6 +133,18 @@ def test_a_poisoned_chunk_is_named(net: ModuleType, given: dict[str, Any]) -> No
         over(**{**given, "label": label})
 
 
+def test_a_chunk_that_cannot_be_read_is_named(
+    net: ModuleType, given: dict[str, Any], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", given["x"])
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    (tmp_path / "x.npy").unlink()
+    over = graphc.dask.function(net, "value_and_grad_loss", rows=60, at="threads")
+    said = r"chunk 0 \(rows 0 to 49 of B\): `x` cannot be read: FileNotFoundError: "
+    with pytest.raises(ChunkError, match=said):
+        over(**{**given, "x": x})
+
+
 def test_what_does_not_fit_is_told_before_anything_is_sent(
     net: ModuleType, given: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -158,14 +172,13 @@ def test_what_does_not_fit_is_told_before_anything_is_sent(
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    settings = {"distributed.scheduler.allowed-failures": 2, "distributed.worker.memory.spill": 0.9}
+    settings = {**graphc.dask.LOCAL_CLUSTER, "distributed.scheduler.allowed-failures": 2}
     with (
-        dask.config.set(settings),
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit="1GB"
-        ) as cluster,
+        dask.config.set({**settings, "distributed.comm.timeouts.connect": "2s"}),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster, set_as_default=False) as found,
     ):
+        cluster.adapt(minimum=2, maximum=2)
         yield found
 
 
@@ -175,19 +188,20 @@ def descend(net: ModuleType, given: dict[str, Any], at: Any, kills: int, steps: 
     params, kept = given["params"], []
     for step in range(steps):
         if step < kills:
-            _kill_one(at)
+            at.wait_for_workers(2)
+            _kill(at, step)
         loss, grads = over(**{**given, "params": params})
         params = {path: value - 0.3 * grads[path] for path, value in params.items()}
         kept.append(loss.tobytes() + b"".join(value.tobytes() for value in params.values()))
     return kept
 
 
-def _kill_one(client: Client) -> None:
-    """Kill a worker that is there; its nanny starts another."""
-    nannies = client.cluster.workers.values()
-    pids = [nanny.pid for nanny in nannies if nanny.pid and nanny.status.name == "running"]
-    if pids:
-        os.kill(pids[0], signal.SIGKILL)
+def _kill(client: Client, step: int) -> None:
+    """Kill one of the workers; another takes its place."""
+    known = client.cluster.scheduler.workers
+    nannies = [*client.cluster.workers.values()]
+    pids = [nanny.pid for nanny in nannies if nanny.worker_address in known and nanny.pid]
+    os.kill(pids[step % len(pids)], signal.SIGKILL)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -227,6 +241,17 @@ def test_a_chunk_that_kills_its_workers_is_named(
     said = r"chunk 1 \(rows 10 to 19 of B\): 3 workers died of it"
     with pytest.raises(ChunkError, match=said):
         over(**{**given, "x": Deadly()})
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_the_workers_of_this_machine_are_there_by_themselves(
+    net: ModuleType, given: dict[str, Any]
+) -> None:
+    over = graphc.dask.function(net, "value_and_grad_loss", rows=9)
+    again = graphc.dask.function(net, "value_and_grad_loss", rows=9, at="threads")
+    assert over(**given)[0].tobytes() == again(**given)[0].tobytes()
+    graphc.dask.client_at().cluster.close()
 
 
 @pytest.mark.long
