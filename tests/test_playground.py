@@ -6,6 +6,7 @@ import base64
 import http.server
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -278,9 +279,17 @@ def test_nothing_is_wider_than_the_window(
 # ---- with Pyodide --------------------------------------------------------------------------------
 
 
+GIVEN = os.environ.get("PYODIDE", "")
+"""A folder of Pyodide's files with NumPy, which are of its makers' address alone."""
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
-    """The page and the files of Pyodide, which are without NumPy, on a server of this machine."""
+    """The page and the files of Pyodide, those given or npm's without NumPy, on a server."""
+    if GIVEN:
+        (tmp_path / "pyodide").symlink_to(Path(GIVEN).resolve())
+        yield from serving(tmp_path)
+        return
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("Pyodide is a package of npm, and there is no npm")
@@ -294,7 +303,11 @@ def served(tmp_path: Path) -> Iterator[str]:
     with tarfile.open(tmp_path / packed.stdout.strip().splitlines()[-1]) as archive:
         archive.extractall(tmp_path, filter="data")
     (tmp_path / "package").rename(tmp_path / "pyodide")
-    (tmp_path / "playground.html").write_text(playground.build("pyodide"), encoding="utf-8")
+    yield from serving(tmp_path)
+
+
+def serving(folder: Path) -> Iterator[str]:
+    (folder / "playground.html").write_text(playground.build("pyodide"), encoding="utf-8")
 
     class Files(http.server.SimpleHTTPRequestHandler):
         extensions_map = {".mjs": "text/javascript", ".wasm": "application/wasm", "": "text/html"}  # noqa: RUF012
@@ -303,7 +316,7 @@ def served(tmp_path: Path) -> Iterator[str]:
             pass
 
     server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(Files, directory=str(tmp_path))
+        ("127.0.0.1", 0), partial(Files, directory=str(folder))
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/playground.html"
@@ -313,6 +326,22 @@ def served(tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.long
 @pytest.mark.skipif(PROGRAM is None, reason="no chromium on the PATH to show pages")
+@pytest.mark.skipif(not GIVEN, reason="PYODIDE names no folder of Pyodide's files with NumPy")
+def test_derivatives_are_compared_in_the_browser(served: str) -> None:
+    with browser() as page:
+        page.call("Page.navigate", url=served)
+        until(page, has_panels(ALL))
+        write(page, NET)
+        shown = "document.querySelector('#shown iframe').contentDocument"
+        until(page, f"({shown}.getElementById('check')?.textContent ?? '').includes('α')")
+        found = page.ask(f"{shown}.getElementById('check').textContent")
+        assert "2 derivatives compared with numerical ones, none wrong" in found
+        assert page.errors == [one for one in page.errors if "asks for" in one]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(PROGRAM is None, reason="no chromium on the PATH to show pages")
+@pytest.mark.skipif(bool(GIVEN), reason="PYODIDE has NumPy: the test above has all of this")
 def test_graphc_runs_in_the_browser(served: str, tmp_path: Path) -> None:
     """All but numbers, which need NumPy: mistakes, picture, derivation and code, in WebAssembly."""
     with browser() as page:
