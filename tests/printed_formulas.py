@@ -24,7 +24,7 @@ from graphc.views.explain.html import mathml
 from graphc.views.explain.latex import GREEK as GREEK_OF_LATEX
 from graphc.views.explain.latex import latex
 from graphc.views.explain.lines import line
-from graphc.views.explain.marks import Mark
+from graphc.views.explain.marks import BOLD, Mark
 from graphc.views.explain.notation import notation, told
 from graphc.views.reference.formulas import CALLED
 
@@ -106,7 +106,7 @@ class Reader:
         text = re.sub(
             r"\\(?:operatorname|mathit|mathbf|mathrm) ?\{((?:[^{}]|\{\})*)\}", r"\1", text
         )
-        text = re.sub(r"\\math(?:bf|rm) (\w)", lambda m: {"1": "𝟏"}.get(m[1], m[1]), text)
+        text = re.sub(r"\\math(?:bf|rm) (\w)", lambda m: BOLD.get(m[1], m[1]), text)
         text = text.replace(r"\_", "_")
         for command in sorted(COMMANDS, key=len, reverse=True):
             end = r"(?![a-zA-Z])" if command[-1].isalpha() else ""

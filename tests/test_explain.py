@@ -262,3 +262,50 @@ def test_a_large_graph_is_a_note_and_one_of_its_values_is_told_soon() -> None:
     assert len(note) < 2000
     told = said("-", "--node", "x1500", input=graph)
     assert "cos" in told
+
+
+CROSS_ENTROPY = """
+dim B
+input x: [B, 3]
+input t: [B, 4]
+param W: [3, 4]
+z = x @ W
+e = exp(z)
+s = sum(e, axis=1)
+p = e / s[:, _]
+output loss = -mean(sum(t * log(p), axis=1))
+derive grad loss wrt params
+"""
+
+
+def test_values_that_a_stable_form_goes_without_are_named() -> None:
+    found = said("-", input=CROSS_ENTROPY)
+    assert "log_softmax(z, axis=1)" in found
+    assert "`e`, `s`, `p` are in the file, and not computed" in found
+    assert "not computed" not in said("-", input=CHAIN)
+
+
+@pytest.mark.parametrize(
+    ("layout", "formula", "words"),
+    [
+        ("numerator", "∂y/∂x = diag(1 − y²) W", "diagonal, times the matrix itself"),
+        ("denominator", "∂y/∂x = Wᵀ diag(1 − y²)", "the matrix itself, times diagonal"),
+    ],
+)
+def test_words_stand_in_the_order_of_the_factors(layout: str, formula: str, words: str) -> None:
+    text = "input x: [3]\nparam W: [2, 3]\noutput y = tanh(W @ x)\nderive vjp y wrt x, W\n"
+    found = said("-", "--layout", layout, input=text)
+    assert re.search(rf"{re.escape(formula)}, \d × \d: {words}", found), found
+
+
+def test_a_letter_of_a_matrix_is_no_name_of_the_file() -> None:
+    """What places elements is set in bold: E is a parameter here."""
+    text = "dim N, B\nparam E: [N, 3]\ninput i: int[B]\noutput y = sum(take(E, i, axis=0)**2)\n"
+    assert "𝐒_iᵀ" in said("-", input=f"{text}derive grad y wrt E\n")
+
+
+def test_the_jacobian_has_a_block_for_all_that_is_asked_for() -> None:
+    text = "input a: [2]\nparam c: [2]\noutput y = a * c\nderive vjp y wrt a, c\n"
+    found = said("-", input=text)
+    assert "dy/da = ∂y/∂a   2 × 2" in found
+    assert "dy/dc = ∂y/∂c   2 × 2" in found

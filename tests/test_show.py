@@ -18,8 +18,8 @@ from rich.console import Console
 
 from graphc.cli.app import app
 from graphc.cli.cost import print_costs
-from graphc.cli.show import function_record
-from graphc.cli.tables import print_function, with_prefix
+from graphc.cli.show import function_record, graph_record
+from graphc.cli.tables import print_function, print_graph, with_prefix
 from graphc.compile.stages import Options, compile_file, compile_text, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -283,6 +283,17 @@ def test_a_schedule_fits_the_terminal(width: int, level: str) -> None:
             assert told.get("type", "").replace(" ", "") in bare
             if isinstance(told["live"], str):
                 assert told["live"].replace(" ", "") in bare
+
+
+def test_the_arguments_of_a_graph_stand_in_a_narrow_terminal() -> None:
+    """A short name leaves its room to the other columns."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=40, highlight=False, markup=False)
+    compiled = compile_text("dim B\ninput x: [B, 4]\nparam W: [4, 4]\noutput y = x @ W\n", "net")
+    print_graph(console, graph_record(compiled.programs))
+    lines = [line.split() for line in stream.getvalue().splitlines()]
+    assert ["parameter", "W", "[4,", "4]", "128", "B"] in lines
+    assert ["is", "type", "bytes"] in lines
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])

@@ -67,7 +67,7 @@ def show_(file: str, function: Sequence[str], after: str, format: str, **given: 
         compiled = compilation.programs
         with compilation.open():
             functions = [function_record(compiled, one) for one in _select(compiled, function)]
-            graph = _graph(compiled)
+            graph = graph_record(compiled)
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
@@ -171,7 +171,7 @@ def number_or_text(dim: Dim) -> int | str:
     return str(dim) if dim.constant is None else dim.constant
 
 
-def _graph(compiled: Compiled) -> dict[str, Any]:
+def graph_record(compiled: Compiled) -> dict[str, Any]:
     """Describe the graph itself: its dims, inputs and parameters."""
     from graphc.ir.types import FLOAT_BYTES, type_bytes
 

@@ -53,7 +53,8 @@ def print_graph(console: Console, graph: Told) -> None:
 def print_function(console: Console, one: Told) -> None:
     """Print a function: a line of totals, its statements, its buffers."""
     mode = f" ({one['mode']} mode)" if one["mode"] else ""
-    totals = f"{_count(one['multiply_adds'])} multiply-adds, peak {_bytes(one['peak'])}"
+    unit = " bytes" if isinstance(one["peak"], str) else ""
+    totals = f"{_count(one['multiply_adds'])} multiply-adds, peak {_bytes(one['peak'])}{unit}"
     console.print(f"\n{one['function']}{mode}: {totals}", style="bold")
     statements = one["statements"]
     highest = [told["during"] for told in statements]
@@ -131,7 +132,7 @@ def _print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequen
     widths = [min(max(map(len, texts)), most.get(texts[0], console.width)) for texts in cells]
     place = columns.index("is")
     others = sum(widths) - widths[place] + 2 * (len(widths) - 1)
-    widths[place] = max(LEAST, min(widths[place], console.width - others))
+    widths[place] = min(widths[place], max(LEAST, console.width - others))
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name, width in zip(columns, widths, strict=True):
         number = name in NUMBERS

@@ -224,7 +224,7 @@ def _edges(
         pulled, told = (BACK, "handed on as it is") if handed else ("", "")
         if found is not None and operand in found.pulled:
             pulled = wording.pulled(box, operand, found)
-            told = structure(found.jacobians[operand].factors)
+            told = structure(found.jacobians[operand].factors, "numerator")
             whole = pulled_whole(operand, found)
             told = told if whole == pulled else f"{whole}\n{told}"
         part = values.part(operand)

@@ -137,7 +137,7 @@ class Derivation:
 
     Everything is differentiated of `target`, one number: the output where that is `scalar`, else
     whatever is made of the outputs. `asked` are the clauses of the file,
-    `gradients` the values that `grad` makes in it.
+    `gradients` the values that `grad` makes in it, `absent` those that a stable form goes without.
     """
 
     name: str
@@ -152,6 +152,7 @@ class Derivation:
     counts: tuple[Count, ...]
     asked: tuple[Clause, ...]
     gradients: frozenset[str] = frozenset()
+    absent: tuple[str, ...] = ()
 
     def every_step(self) -> Iterator[Step]:
         """Yield the steps, those of loops too."""

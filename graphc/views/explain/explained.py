@@ -64,7 +64,8 @@ def explained(
     model = compilation.stated
     with compilation.open():
         found = _derivation(model, layout, fine, node)
-    found = replace(found, gradients=gradients_of(compilation.tree))
+        absent = _absent(compilation)
+    found = replace(found, gradients=gradients_of(compilation.tree), absent=absent)
     names = {one.symbol.data[0] for one in found.every_step() if one.loop is None}
     if node and node not in names:
         raise Unknown(names)
@@ -95,6 +96,15 @@ def _calls(term: object, functions: Collection[str]) -> bool:
         if is_dataclass(one) and not isinstance(one, Span):
             pending.extend(getattr(one, each.name) for each in fields(one))
     return False
+
+
+def _absent(compilation: Compilation) -> tuple[str, ...]:
+    """Return the names of the values that outputs are written in, and not computed of."""
+    written, stated = compilation.elaborated.sound, compilation.stated
+    kept = {stated.names.get(node) for node in everywhere([d.node for d in stated.outputs])}
+    nodes = everywhere([d.node for d in written.outputs])
+    names = (written.names.get(node) for node in nodes)
+    return tuple(dict.fromkeys(name for name in names if name and name not in kept))
 
 
 def crowded(compilation: Compilation) -> bool:

@@ -19,7 +19,7 @@ from graphc.views.explain.document import (
     Paragraph,
     Table,
 )
-from graphc.views.explain.marks import Mark, fenced
+from graphc.views.explain.marks import BOLD, Mark, fenced
 
 STYLE = (
     COLOURS
@@ -234,7 +234,7 @@ def mathml(mark: Mark) -> str:
         case "operator":
             return _operator(mark.text)
         case "bold":
-            return f"<mi>{'𝟏' if mark.text == '1' else escape(mark.text)}</mi>"
+            return f"<mi>{BOLD.get(mark.text) or escape(mark.text)}</mi>"
         case "row":
             return f"<mrow>{''.join(map(mathml, parts))}</mrow>"
         case "above" | "derivative":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from graphc.ir.dims import Dim
-from graphc.views.explain.marks import Mark
+from graphc.views.explain.marks import BOLD, Mark
 
 RAISED = str.maketrans("0123456789+-−nT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿᵀ")
 TIGHT = {",": ", ", ":": ":", "·": "·", "(": "(", ")": ")", "//": "//"}
@@ -26,7 +26,7 @@ def _line(mark: Mark) -> str:
                 return TIGHT[mark.text]
             return " " if not mark.text else f" {mark.text} "
         case "bold":
-            return "𝟏" if mark.text == "1" else mark.text
+            return BOLD.get(mark.text, mark.text)
         case "row":
             return _row(parts)
         case "above":

@@ -14,7 +14,7 @@ class Mark:
     name      an identifier, `text`; upright: one that is a word, such as a function
     number    `text` in digits
     operator  `text` between its neighbours; `text` is "" between the factors of a product
-    bold      a symbol in bold
+    bold      a symbol in bold: no value of the graph is one
     row       its parts side by side
     above     a fraction; derivative: one of two differentials, which a line of text writes with /
     raised    the second part as a superscript of the first; lowered: as a subscript
@@ -77,5 +77,8 @@ def softly(inner: Mark) -> Mark:
     """Put in parentheses where all stands on one line."""
     return Mark("soft", "()", (inner,))
 
+
+BOLD = {"1": "𝟏", "S": "𝐒", "P": "𝐏", "E": "𝐄"}
+"""What is printed bold, where letters have no other face."""
 
 TRANSPOSE = operator("T")

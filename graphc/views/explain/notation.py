@@ -163,7 +163,8 @@ def _lettered(letter: Mark) -> Callable[[Expression], Shown]:
 def _matrix(of: Expression) -> Shown:
     letter, call, _ = of.data
     what = [_shown(arg)[0] for arg in of.args] or [name(text) for text in told(call)]
-    return (lowered(name(letter), joined(what, ",")) if what else name(letter)), ATOM
+    sign = Mark("bold", letter)
+    return (lowered(sign, joined(what, ",")) if what else sign), ATOM
 
 
 # ---- operators ----------------------------------------------------------------------------------

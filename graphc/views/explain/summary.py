@@ -29,7 +29,8 @@ LONGEST_ROW = 8
 
 def tell_blocks(derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
     asked = [block for block in derivation.blocks if block.ways]
-    if wanted.level < EVERYTHING and any(block.of_parameter for block in asked):
+    many = len(asked) > LONGEST_ROW and wanted.level < EVERYTHING
+    if many and any(block.of_parameter for block in asked):
         asked = [block for block in asked if block.of_parameter]
     if not asked:
         return

@@ -55,6 +55,8 @@ def document(derivation: Derivation, wanted: Wanted) -> Document:
     pieces += _conventions(derivation) if known else [Paragraph((WITHOUT,))]
     pieces.append(Heading(2, ("Values, in the order computed",)))
     pieces += tell_steps(derivation.steps, derivation, wanted)
+    if derivation.absent:
+        pieces.append(Paragraph(_gone_without(derivation.absent)))
     if not known:
         return Document(title, tuple(pieces))
     if wanted.forward:
@@ -89,6 +91,14 @@ def crowd(name: str, names: Sequence[str]) -> Document:
             ),
         ),
     )  # fmt: skip
+
+
+def _gone_without(names: Sequence[str]) -> Inlines:
+    """Say which values of the file are not there, and why."""
+    shown = [part for one in names for part in (Code(one), ", ")][:-1]
+    verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
+    why = f"what is made of {them} has a form here that neither overflows nor loses digits."
+    return (*shown, f" {verb} in the file, and not computed: {why}")
 
 
 # ---- what is agreed on ---------------------------------------------------------------

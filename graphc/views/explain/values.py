@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphc.ir.types import Type
+from graphc.views.explain.choices import Layout
 from graphc.views.explain.derivation import (
     Derivation,
     Edge,
@@ -76,13 +77,13 @@ def _tell_value(
     if notes:
         yield Paragraph((" ".join(notes),))
     if step.edges:
-        yield Items(tuple(_edge(edge) for edge in step.edges))
+        yield Items(tuple(_edge(edge, derivation.layout) for edge in step.edges))
 
 
-def _edge(edge: Edge) -> Inlines:
+def _edge(edge: Edge, layout: Layout) -> Inlines:
     size = row([size_mark(edge.rows), operator("×"), size_mark(edge.columns)])
     left = notation(edge.symbol)
-    words = structure(edge.jacobian.factors)
+    words = structure(edge.jacobian.factors, layout)
     if edge.jacobian.matrix is None:
         return (left, ", ", size, f": {words}")
     return (row([left, operator("="), notation(edge.jacobian.matrix)]), ", ", size, f": {words}")

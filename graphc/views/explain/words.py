@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from graphc.ir.graph import Node
 from graphc.source import Span
 from graphc.syntax.format.canonical import one_line_of
+from graphc.views.explain.choices import Layout
 from graphc.views.explain.jacobians import Factor
 
 LONGEST = 72
@@ -57,16 +58,19 @@ STRUCTURES: Mapping[str, str] = {
 }
 
 
-def structure(factors: Sequence[Factor]) -> str:
-    """Say what a Jacobian looks like."""
+def structure(factors: Sequence[Factor], layout: Layout) -> str:
+    """Say what a Jacobian looks like, factor by factor as its layout has them."""
     if factors and factors[0].kind == "ways":
         return f"a sum over {factors[0].operation} ways"
     told = [_structure(factor) for factor in factors]
+    told = told if layout == "numerator" else told[::-1]
     return ", times ".join(dict.fromkeys(told))
 
 
 def _structure(factor: Factor) -> str:
     told = STRUCTURES[factor.kind].format(axes=_axes(factor))
+    if factor.kind == "sum" and factor.operation == "mean":
+        return f"{told} divided by their number"
     if factor.kind == "dense" and factor.axes:
         return f"block diagonal along {_axes(factor)}, dense inside"
     if factor.kind in ("matrix left", "matrix right") and factor.axes:
