@@ -203,6 +203,10 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
             r"(1 + 0.134145\,x^2)),\quad t = \tanh(\sqrt{\tfrac2\pi}\,(x + 0.044715\,x^3))",
         ),
     ),
+    "selu": (
+        r"1.0507\,(\max(x, 0) + 1.67326\,(e^{\min(x, 0)} - 1))",
+        (r"\bar x = 1.0507\,\bar y \odot ([x \gt 0] + 1.67326\,[x \le 0] \odot e^{x})",),
+    ),
     "gelu": (
         r"x \odot \Phi(x)",
         (r"\bar x = \bar y \odot (\Phi(x) + x \odot \tfrac{1}{\sqrt{2\pi}} e^{-x^2/2})",),

@@ -77,6 +77,7 @@ def _of_rows(sign: str) -> Formulas:
 
 
 LAST = r"l_b = \prod_{c \gt b} [(i_c, j_c) \ne (i_b, j_b)]"
+OTHER = r"o_{nm} = \prod_b [(i_b, j_b) \ne (n, m)]"
 PLACES = r"i_b = \mathit{indices}_{b0},\; j_b = \mathit{indices}_{b1}"
 IDS = r"i = \mathit{segment\_ids}"
 ORDER = r"s = \operatorname{argsort}(x)"
@@ -321,10 +322,10 @@ INDEXED: Mapping[str, Formulas] = {
         ),
     ),
     "put": (
-        r"y_{nm} = x_{nm} \prod_b [(i_b, j_b) \ne (n, m)] + \sum_{b:\, (i_b, j_b) = (n, m)} l_b\,"
-        rf" \mathit{{values}}_b,\quad {LAST}",
+        r"y_{nm} = o_{nm}\, x_{nm} + \sum_{b:\, (i_b, j_b) = (n, m)} l_b\,"
+        rf" \mathit{{values}}_b,\quad {OTHER},\; {LAST}",
         (
-            r"\bar x_{nm} = \bar y_{nm} \prod_b [(i_b, j_b) \ne (n, m)]",
+            rf"\bar x_{{nm}} = o_{{nm}}\, \bar y_{{nm}},\quad {OTHER}",
             rf"\bar \mathit{{values}}_b = l_b\, \bar y_{{i_b,j_b}},\quad {LAST}",
         ),
     ),
@@ -337,11 +338,10 @@ INDEXED: Mapping[str, Formulas] = {
         (rf"\bar x_{{nmd}} = \sum_{{b:\, (i_b, j_b) = (n, m)}} \bar y_{{bd}},\quad {PLACES}",),
     ),
     "scatter_nd": (
-        r"y_{nmd} = x_{nmd} \prod_b [(i_b, j_b) \ne (n, m)] + \sum_{b:\, (i_b, j_b) = (n, m)}"
-        rf" l_b\, \mathit{{values}}_{{bd}},\quad {PLACES},\; {LAST}",
+        r"y_{nmd} = o_{nm}\, x_{nmd} + \sum_{b:\, (i_b, j_b) = (n, m)}"
+        rf" l_b\, \mathit{{values}}_{{bd}},\quad {PLACES},\; {OTHER},\; {LAST}",
         (
-            r"\bar x_{nmd} = \bar y_{nmd} \prod_b [(i_b, j_b) \ne (n, m)],"
-            rf"\quad {PLACES}",
+            rf"\bar x_{{nmd}} = o_{{nm}}\, \bar y_{{nmd}},\quad {PLACES},\; {OTHER}",
             rf"\bar \mathit{{values}}_{{bd}} = l_b\, \bar y_{{i_b,j_b,d}},\quad {PLACES},\; {LAST}",
         ),
     ),

@@ -44,11 +44,11 @@ MATRICES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         r"u, s, t = \operatorname{svd}(x),\quad x = u\,\operatorname{diag}(s)\,t,"
         r"\; u^{\top} u = 1,\; t\,t^{\top} = 1",
         (
-            r"\bar x = u\,(\operatorname{diag}(\bar s) + "
-            r"f \odot ((u^{\top} \bar u - \bar u^{\top} u)\,\operatorname{diag}(s) + "
-            r"\operatorname{diag}(s)\,(t\,\bar t^{\top} - \bar t\,t^{\top})))\,t + "
-            r"(1 - u\,u^{\top})\,\bar u\,\operatorname{diag}(s)^{-1}\,t,"
-            r"\quad f_{ij} = \tfrac{1}{s_j^2 - s_i^2},\; f_{ii} = 0",
+            r"\bar x = u\,m\,t + (1 - u\,u^{\top})\,\bar u\,\operatorname{diag}(s)^{-1}\,t,"
+            r"\quad m = \operatorname{diag}(\bar s) + f \odot (p\,\operatorname{diag}(s) + "
+            r"\operatorname{diag}(s)\,q),"
+            r"\; p = u^{\top} \bar u - \bar u^{\top} u,\; q = t\,\bar t^{\top} - \bar t\,t^{\top},"
+            r"\; f_{ij} = \tfrac{1}{s_j^2 - s_i^2},\; f_{ii} = 0",
         ),
     ),
     "qr": (
