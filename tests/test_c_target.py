@@ -10,6 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from graphc.nests.expressions import MADE
 from graphc.nests.places import PLACES
 from graphc.nests.products import MATRICES
 from graphc.nests.statements import CALLED
+from graphc.sample import choose_sizes
 from graphc.source import GraphError, Source
 from graphc.targets.c.names import c_name
 from graphc.targets.c.printing.elements import FORMS
@@ -488,18 +490,32 @@ def test_the_text_is_the_same_under_any_hash_seed() -> None:
     assert len(texts) == 1
 
 
-def test_functions_run_in_many_threads_at_once() -> None:
-    library = compiled(LOOPS, Options(level="-O2"))
-    dims = {"T": 5, "D": 4}
-    arguments = given(library.model, 0, dims)["value_and_grad_y"]
+def in_threads(library: Library, name: str, arguments: Any, dims: Any, calls: int = 64) -> None:
+    """Hold that a function gives the same bytes from 16 threads, which call it at once."""
 
     def result(_: int) -> bytes:
-        status, made, _ = library.call("value_and_grad_y", arguments, dims)
+        status, made, _ = library.call(name, arguments, dims)
         assert status == 0
         return b"".join(np.asarray(one).tobytes() for one in made.values())
 
     with ThreadPoolExecutor(16) as pool:
-        assert len(set(pool.map(result, range(64)))) == 1
+        assert len(set(pool.map(result, range(calls)))) == 1
+
+
+def test_functions_run_in_many_threads_at_once() -> None:
+    library = compiled(LOOPS, Options(level="-O2"))
+    dims = {"T": 5, "D": 4}
+    in_threads(library, "value_and_grad_y", given(library.model, 0, dims)["value_and_grad_y"], dims)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", [*EXAMPLES, *LANGUAGE], ids=named)
+def test_every_function_of_every_example_runs_in_many_threads_at_once(path: Path) -> None:
+    library = compiled(path, Options(level="-O2"))
+    dims = choose_sizes(library.model)
+    drawn = given(library.model, 0, dims)
+    for one in library.module.functions:
+        in_threads(library, one.function, drawn[one.function], dims, calls=32)
 
 
 def test_targets_are_those_of_the_command() -> None:
