@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -173,13 +174,14 @@ def test_what_does_not_fit_is_told_before_anything_is_sent(
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     settings = {**graphc.dask.LOCAL_CLUSTER, "distributed.scheduler.allowed-failures": 2}
-    with (
-        dask.config.set({**settings, "distributed.comm.timeouts.connect": "2s"}),
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster, set_as_default=False) as found,
-    ):
+    with dask.config.set({**settings, "distributed.comm.timeouts.connect": "2s"}):
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
         cluster.adapt(minimum=2, maximum=2)
+        found = Client(cluster, set_as_default=False)
         yield found
+        with suppress(Exception):  # it looks for workers that were killed when it closes
+            found.close()
+            cluster.close()
 
 
 def descend(net: ModuleType, given: dict[str, Any], at: Any, kills: int, steps: int) -> list[bytes]:
