@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comparing import LAYOUTS, close, complex_steps, exact, numerical, overlapping, watched
-from conftest import compiled, module
+from conftest import compiled, long, module
 from operation_references import CALLS, NO_TENSORS, OPERATORS
 from sampling import DTYPES, NAMES, Call
 
@@ -25,6 +25,12 @@ from graphc.ir.graph import OPERATORS as OF_NODES
 from graphc.ops import FUNCTIONS
 
 pytestmark = pytest.mark.levels
+SYNONYMS = {
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh",
+    "atanh": "arctanh", "arctan2": "atan2",
+}  # fmt: skip
+CALLED = [long(name) if name in SYNONYMS else name for name in CALLS]
+"""Of two names of one operation only the first is tried each time."""
 
 Arrays = list[np.ndarray]
 VALUE = {"float64": 1e-12, "float32": 1e-5}
@@ -230,7 +236,7 @@ def same_bits(one: Run, other: Run, what: str) -> None:
             assert equal, f"{what}: other bits in {name}"
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", CALLED)
 def test_operation(name: str) -> None:
     """Values, dtypes and the gradients by every set of arguments, in both dtypes at every size."""
     wrong: list[str] = []
@@ -372,7 +378,7 @@ def check_transposes(derived: Derived, number: int, found: Run) -> None:
     assert abs(left - right) <= {"float64": 1e-12, "float32": 1e-5}[dtype] * scale
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", CALLED)
 def test_layouts_of_memory(name: str) -> None:
     """However an array lies in memory, the results have the same bits, and it is not written to."""
     for bundle in bundles(name):
@@ -392,7 +398,7 @@ def test_layouts_of_memory(name: str) -> None:
                     same_bits(run(generated, sample, other, dtype), expected, what)
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", CALLED)
 def test_every_intermediate_value_is_float32(name: str) -> None:
     for bundle in bundles(name):
         sample = sample_of(bundle, bundle.sizes[0])
@@ -401,6 +407,15 @@ def test_every_intermediate_value_is_float32(name: str) -> None:
         )
         run(generated, sample, cast(sample.flat, "float32"), "float32")
         assert not wrong, "\n".join(sorted(wrong))
+
+
+@pytest.mark.readable
+@pytest.mark.parametrize("name", SYNONYMS)
+def test_two_names_are_one_operation(name: str) -> None:
+    one, other = FUNCTIONS[name], FUNCTIONS[SYNONYMS[name]]
+    assert one.op is other.op is not None
+    assert one.parameters == other.parameters
+    assert [call.types for call in CALLS[name]] == [call.types for call in CALLS[other.name]]
 
 
 # ---- what is tested --------------------------------------------------------------------------

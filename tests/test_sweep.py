@@ -338,12 +338,24 @@ def matrices() -> Iterator[Sweep]:
 SWEEPS = [*elementwise(), *reductions(), *shapes(), *matrices()]
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.readable  # the levels are told beside the precisions
+@pytest.mark.parametrize(
+    ("at", "dtype"),
+    [
+        ("-O0", "float32"),
+        ("-O2", "float64"),
+        pytest.param("-O0", "float64", marks=pytest.mark.long),
+        pytest.param("-O2", "float32", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("sweep", SWEEPS, ids=str)
-def test_gradients_agree_with_jax(sweep: Sweep, dtype: str) -> None:
-    """Of a random cotangent: each element of each gradient, against JAX in float64."""
+def test_gradients_agree_with_jax(sweep: Sweep, at: str, dtype: str) -> None:
+    """Of a random cotangent: each element of each gradient, against JAX in float64.
+
+    Both precisions at both levels, of fewer elements, are in `test_ops`.
+    """
     arguments, cotangent, expected, gradients = expected_of(sweep, dtype)
-    generated = module(sweep.graph, dtype=dtype)
+    generated = module(sweep.graph, dtype=dtype, level=at)
     out, cache = generated.forward(*arguments)
     found = generated.backward(cache, y=cotangent)
     tolerance = TOLERANCE[dtype]
