@@ -41,7 +41,7 @@ def disagreement(seed: int, level: str, flags: Sequence[str] = ()) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            values = _values(program, options)
+            values = values_of(program, options)
         except GraphError:
             return ""  # what may be refused, is
         try:
@@ -54,7 +54,7 @@ def disagreement(seed: int, level: str, flags: Sequence[str] = ()) -> str:
     return ""
 
 
-def _values(program: Program, options: Options) -> dict[str, Any]:
+def values_of(program: Program, options: Options) -> dict[str, Any]:
     """The arguments of a program by what its functions call them."""
     numpy = Compilation(Source("graph", program.text), options)
     module = load(numpy.text, "drawn")
