@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.special
-from c_functions import compare
+from c_functions import compare, compiled
+from calling import PLAIN
 
 from graphc.build.compilers import find_compiler, run, shared_options
 from graphc.compile.stages import Options
@@ -327,3 +328,15 @@ def test_decompositions_agree_with_derivatives(level: str, dtype: str) -> None:
     dims = [{"B": 2, "M": 6, "N": 4}, {"B": 1, "M": 1, "N": 1}, {"B": 1, "M": 4, "N": 0}]
     tolerance = 1e-12 if dtype == "float64" else 1e-3
     compare(TOGETHER, Options(level=level, dtype=dtype), dims=dims, tolerance=tolerance)
+
+
+def test_what_has_no_room_to_be_computed_in_is_refused() -> None:
+    """What `moved_expm` computes in has 36 n² numbers: more than the arrays that are given."""
+    library = compiled(
+        "dim N\ninput x: [N, N]\nderive grad y wrt x\noutput y = sum(expm(x))", PLAIN
+    )
+    for size, status in ((-1, 1), (3 * 10**8, 2), (2**31, 2), (2**62, 2)):
+        dims = {"N": 2}
+        found, made, _ = library.call("grad_y", {"x": np.eye(2)}, dims, passed={"N": size})
+        assert found == status
+        assert all(np.all(one == 77) for one in made.values())
