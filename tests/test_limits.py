@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from graphc.compile.stages import Options, compile_text, load
+from graphc.ir.dims import Dim
+from graphc.ir.facts import Facts
 from graphc.limits import DIM_FACTORS, EXPANDED, LISTED, PARTS
 from graphc.source import GraphError
 
@@ -248,3 +250,29 @@ def test_selections_that_follow_one_another_do_not_recur(name: str) -> None:
     x = np.linspace(-1, 1, size)
     out, _ = built.forward(x)
     np.testing.assert_allclose(out.y, expected(x), rtol=1e-12)
+
+
+def test_facts_of_dims_of_their_own_are_not_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twice as many `require d % 2 == 0`, each of a dim of its own, take twice the work."""
+    work = [0]
+    divided = Dim.__floordiv__
+
+    def counted(dim: Dim, other: Dim | int) -> Dim:
+        work[0] += 1
+        return divided(dim, other)
+
+    monkeypatch.setattr(Dim, "__floordiv__", counted)
+
+    def of(count: int) -> int:
+        work[0] = 0
+        facts = Facts.empty
+        for number in range(count):
+            dim = Dim.symbol(f"d{number}")
+            facts = facts.with_zero(dim % 2)
+            assert facts.equal(2 * (dim // 2), dim)
+        assert not facts.equal(Dim.symbol("d0"), Dim.symbol("d1"))
+        return work[0]
+
+    assert of(80) < 2.2 * of(40)

@@ -210,6 +210,33 @@ def test_the_incomplete_beta_function(scale: float, dtype: str) -> None:
         assert error(found, exact, np.abs([float(one) for one in exact]), dtype) < 5000
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("smallest", [1e-30, 1e-12, 1e-3])
+def test_the_incomplete_beta_function_of_small_parameters(smallest: float, dtype: str) -> None:
+    """One of them, the other, or both; on both sides of the mean."""
+    a = np.array([smallest, 2.0, smallest, smallest, 0.5], dtype)
+    b = np.array([2.0, smallest, 2 * smallest, 3 * smallest, smallest], dtype)
+    x = np.array([0.3, 0.9, 0.2, 0.7, 1e-9], dtype)
+    rows = [tuple(EXACTLY.mpf(float(one)) for one in row) for row in np.stack([a, b, x], axis=1)]
+    with EXACTLY.workdps(90):
+        tails = [smaller_beta(*row) for row in rows]
+        step = EXACTLY.mpf(10) ** -15
+
+        def along(row: Any, tail: Any, by_a: bool) -> Any:
+            h = (row[0] if by_a else row[1]) * step
+            ways = [(p * h, 0) if by_a else (0, p * h) for p in (1, -1)]
+            ahead, behind = (tail(row[0] + p, row[1] + q) for p, q in ways)
+            return (ahead - behind) / (2 * h)
+
+        exact = [EXACTLY.betainc(p, q, 0, t, regularized=True) for p, q, t in rows]
+        slopes = [[along(*pair, way) for pair in zip(rows, tails, strict=True)]
+                  for way in (True, False)]  # fmt: skip
+    assert error(HELPERS["betainc"](a, b, x), exact, np.abs([*map(float, exact)]), dtype) < 300
+    for order, right in (((1, 0), slopes[0]), ((0, 1), slopes[1])):
+        found = HELPERS["betainc_by"](a, b, x, *order)
+        assert error(found, right, np.abs([*map(float, right)]), dtype) < 300
+
+
 def test_bessel_functions_at_the_ends() -> None:
     ends = np.array([0.0, 1e-200, 1e200, math.inf, math.nan])
     with np.errstate(under="ignore", over="ignore"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import gcd
 from operator import itemgetter
 from types import MappingProxyType
@@ -53,6 +53,9 @@ class Facts:
     bounds: dict[Atom, list[_Bound]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
+    near: dict[Atom, list[tuple[int, Dim]]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
     empty: ClassVar[Facts]
 
     def with_zero(self, dim: Dim) -> Facts:
@@ -60,7 +63,7 @@ class Facts:
         if not dim.terms or dim in self.zeros:
             return self
         zeros = (*self.zeros, dim)
-        found = _solve((*self.rules, dim), self.solved)
+        found = _solve([dim], self.solved, self.rules)
         return Facts(zeros, self.nonnegatives, *found, self.oriented | {_orient(dim)})
 
     def without(self, name: str) -> Facts:
@@ -83,7 +86,9 @@ class Facts:
         if not self.zeros:
             return dim
         if dim not in self.forms:
-            self.forms[dim] = _Rewriter(self.solved, self.rules, self.values).rewrite(dim)
+            if self.rules and not self.near:
+                self.near.update(_near(self.rules))
+            self.forms[dim] = _Rewriter(self.solved, self.near, self.values).rewrite(dim)
         return self.forms[dim]
 
     def equal(self, left: Dim, right: Dim) -> bool:
@@ -186,17 +191,22 @@ def _without_remainder(goal: Dim, monomial: Monomial) -> Iterable[Dim]:
 Facts.empty = Facts()
 
 
+Near = Mapping[Atom, Sequence[tuple[int, Dim]]]
+"""By atom the rules that have it, with their places."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Rewriter:
-    """Rewrites by solved symbols and by rules, each a dim known to be zero.
+    """Rewrites by solved symbols and by rules, each a dim known to be zero, but not by one of them.
 
     What a symbol is equal to may hold symbols that were solved later: `values` has what is left
     where these are replaced, too, and is filled, so that a chain of symbols is gone along once.
     """
 
     solved: Mapping[str, Dim]
-    rules: tuple[Dim, ...] = ()
+    near: Near = MappingProxyType({})
     values: dict[str, Dim] = field(default_factory=dict)
+    but: Dim | None = None
     memo: dict[FloorDiv, Dim] = field(default_factory=dict)
 
     def rewrite(self, dim: Dim) -> Dim:
@@ -234,7 +244,7 @@ class _Rewriter:
         plain = above // below
         if not any(isinstance(atom, FloorDiv) for atom in plain.atoms):
             return plain
-        for rule in self.rules:
+        for rule in self._rules(above.atoms):
             for lead, unit in rule.terms[1:]:
                 if abs(unit) != 1 or not lead or any(isinstance(a, FloorDiv) for a, _ in lead):
                     continue
@@ -267,7 +277,7 @@ class _Rewriter:
         return dim
 
     def multiple(self, term: Term) -> Dim | None:
-        for rule in self.rules:
+        for rule in self._rules(atom for atom, _ in term[0]):
             lead, unit = rule.terms[0]
             ratio = monomial_quotient(term[0], lead)
             # The floor leaves a coefficient in 0..unit-1, so that equal dims end alike.
@@ -275,33 +285,63 @@ class _Rewriter:
                 return Dim(((ratio, term[1] // unit),)) * rule
         return None
 
+    def _rules(self, atoms: Iterable[Atom]) -> Iterable[Dim]:
+        """Return the rules that have one of these atoms, in their order."""
+        found = {number: rule for atom in atoms for number, rule in self.near.get(atom, ())}
+        return (found[number] for number in sorted(found) if found[number] != self.but)
+
+
+def _near(rules: Iterable[Dim]) -> dict[Atom, list[tuple[int, Dim]]]:
+    """Sort rules by the atoms that they have."""
+    found: dict[Atom, list[tuple[int, Dim]]] = {}
+    for number, rule in enumerate(rules):
+        for atom in rule.atoms:
+            found.setdefault(atom, []).append((number, rule))
+    return found
+
 
 def _solve(
-    zeros: Iterable[Dim], known: Mapping[str, Dim] = MappingProxyType({})
+    zeros: Iterable[Dim],
+    known: Mapping[str, Dim] = MappingProxyType({}),
+    before: Sequence[Dim] = (),
 ) -> tuple[Mapping[str, Dim], tuple[Dim, ...]]:
-    """Turn zero facts into solved symbols, beside those known, and inter-reduced rules."""
+    """Turn zero facts into solved symbols and inter-reduced rules, beside those known before."""
     solved = dict(known)
-    rules = [_orient(_Rewriter(solved).rewrite(zero)) for zero in zeros]
+    found = [_orient(_Rewriter(solved).rewrite(zero)) for zero in zeros]
+    rules, at_rest = [*before, *found], _apart(before, found)
     for _ in range(SOLVE_ROUNDS):
         rules = [rule for rule in dict.fromkeys(rules) if rule.terms]
         # What is solved stays in what divides by zero: solved for others it would hold itself.
-        free = (rule for rule in rules if solved.keys().isdisjoint(rule.symbols))
+        free = [rule for rule in rules if solved.keys().isdisjoint(rule.symbols)]
         solution = next(filter(None, map(_solve_symbol, free)), None)
         if solution is not None:
             symbol, value = solution
             step = _Rewriter({symbol: value})
             solved[symbol] = value
+            changed = [rule for rule in rules if symbol in rule.symbols]
             rules = [_orient(step.rewrite(r)) if symbol in r.symbols else r for r in rules]
+            at_rest = _apart(at_rest, [value, *changed])
             continue
+        near = _near(rules)
         for index, rule in enumerate(rules):
-            others = (*rules[:index], *rules[index + 1 :])
-            reduced = _orient(_Rewriter(solved, others).rewrite(rule))
+            if rule in at_rest:
+                continue
+            reduced = _orient(_Rewriter(solved, near, but=rule).rewrite(rule))
             if reduced != rule:
                 rules[index] = reduced
+                at_rest = _apart(at_rest, [rule, reduced])
                 break
+            if solved.keys().isdisjoint(rule.symbols):
+                at_rest.add(rule)
         else:
             break
     return solved, tuple(rules)
+
+
+def _apart(rules: Iterable[Dim], others: Sequence[Dim]) -> set[Dim]:
+    """Collect the rules that share no symbol with others, so that these rewrite nothing in them."""
+    symbols = frozenset[str]().union(*(other.symbols for other in others))
+    return {rule for rule in rules if symbols.isdisjoint(rule.symbols)}
 
 
 def _solve_symbol(rule: Dim) -> tuple[str, Dim] | None:

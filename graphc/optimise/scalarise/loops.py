@@ -138,7 +138,7 @@ class _Rewriting:
         cells = {root: inside.grid(parted[root]).cells for root in loop.roots}
         given = [cell for every in bounds.values() for cell in every.reshape(-1)]
         ends = [cell for every in cells.values() for cell in every.reshape(-1)]
-        numbers = _numbers(ends, given, members, loop)
+        numbers = _numbers(ends, given, [*bounds], members, loop)
         if not _pays(loop, numbers, members):
             raise Stuck
 
@@ -233,13 +233,18 @@ def _bound_cells(node: Node) -> Cells:
 
 
 def _numbers(
-    roots: Sequence[Node], given: Sequence[Node], members: Collection[Node], loop: Loop
+    roots: Sequence[Node],
+    given: Sequence[Node],
+    whole: Sequence[Node],
+    members: Collection[Node],
+    loop: Loop,
 ) -> dict[Node, Node]:
     """Map the nodes of a step to the same on Python's numbers; raises Stuck.
 
-    `given` are numbers already; the members of lists are arrays.
+    `given` are numbers already, the components of what the loop binds as a `whole`, which nothing
+    may read any more; the members of lists are arrays.
     """
-    changes = changing(roots, [*given, *members], loop.index)
+    changes = changing(roots, [*given, *whole, *members], loop.index)
     found = {one: one for one in given}
     fixed = {arg for one in changes for arg in one.args} | set(roots)
     found |= {one: one if one.static else _as_number(one) for one in fixed - changes}

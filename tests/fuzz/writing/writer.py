@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from tests.fuzz.program import WORD, Axis, Dim, Statement, Type, Value, literal
 
 LARGEST = 8.0
 """Above this a value is brought back before it grows further."""
+ELEMENTS = 600
+"""What has more is not read again: its meaning would be computed number by number for long."""
 LONGEST = 12
 """Characters of an axis that is still worth computing with."""
 
@@ -164,7 +167,8 @@ class Writer:
 
     def put(self, statement: Statement) -> None:
         self.body.statements.append(statement)
-        known = [one for one in statement.defines if not any("?" in a.text for a in one.shape)]
+        shown = (one for one in statement.defines if not any("?" in a.text for a in one.shape))
+        known = [one for one in shown if math.prod(one.type.sizes) <= ELEMENTS]
         self.body.values += known
 
     def under(self, text: str) -> frozenset[str]:

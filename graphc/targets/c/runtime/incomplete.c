@@ -130,7 +130,7 @@ static real gc_beta_density(real a, real b, real x) {
     real apart = a * gc_log_less((n * x - a) / a, n * x / a);
     apart += b * gc_log_less((n * other - b) / b, n * other / b);
     real size = M(sqrt)(a / n * b / R(6.283185307179586)) * gc_gamma_star(n);
-    return M(exp)(apart) * (size / (gc_gamma_star(a) * gc_gamma_star(b))) / x / other;
+    return M(exp)(apart - M(log)(x)) * (size / (gc_gamma_star(a) * gc_gamma_star(b))) / other;
 }
 
 /* A derivative of digamma, or itself. */
@@ -155,38 +155,56 @@ static real gc_bells(const real *terms, int i, int j) {
     return found[i * (j + 1) + j];
 }
 
+/* The derivatives of the logarithm of Gamma(whole) / Gamma(a) / Gamma(b) by a and by b, with both of
+   which goes the whole, in rows of j + 1. */
+static void gc_beta_cumulants(real *found, real a, real b, real whole, int i, int j) {
+    for (int p = 0; p <= i; p++)
+        for (int q = 0; q <= j; q++) {
+            real *to = found + p * (j + 1) + q;
+            *to = p + q ? gc_polygamma_of(whole, p + q - 1) : R(0.0);
+            *to -= q || !p ? R(0.0) : gc_polygamma_of(a, p - 1);
+            *to -= p || !q ? R(0.0) : gc_polygamma_of(b, q - 1);
+        }
+}
+
+/* The derivatives of f over f, of these cumulants and the logarithms of what has its powers here and
+   there: a and b, or b and a. */
+static real gc_beta_bells(const real *cumulants, real here, real there, int lower, int i, int j) {
+    real terms[gc_orders * gc_orders];
+    memcpy(terms, cumulants, (size_t)((i + 1) * (j + 1)) * sizeof(real));
+    if (i)
+        terms[j + 1] += lower ? here : there;
+    if (j)
+        terms[1] += lower ? there : here;
+    return gc_bells(terms, i, j);
+}
+
 /* The derivatives by a and b of I_x(a, b) where x is below the mean, else of 1 - I_x(a, b), for
    0 < x < 1: of the integral of t^(a-1) (1-t)^(b-1) / B(a, b), where t or 1 - t is x e^-v or
-   (1 - x) e^-v. Cumulants are minus the derivatives of log B(a, b). */
+   (1 - x) e^-v. Where a is below 1 it comes from what it is at a + 1, of the other tail where b is from
+   that at b + 1 (NIST Handbook, 8.17.20): towards 0 the integral has ever longer tails. */
 static real gc_beta_tail(real a, real b, real x, int i, int j) {
-    int lower = x * (a + b) <= a, row = j + 1;
+    int lower = x * (a + b) <= a, raised = (lower ? a : b) < R(1.0);
+    real cumulants[gc_orders * gc_orders], at_once[gc_orders * gc_orders], whole = a + b;
+    a += lower && raised ? R(1.0) : R(0.0);
+    b += !lower && raised ? R(1.0) : R(0.0);
+    gc_beta_cumulants(cumulants, a, b, a + b, i, j);
+    gc_beta_cumulants(at_once, a, b, whole, i, j);
     real near = lower ? x : R(1.0) - x, far = lower ? R(1.0) - x : x;
     real rate = lower ? a : b, other = lower ? b : a, odds = near / far, weight;
     real fall = gc_maximum(rate - (other - R(1.0)) * odds, R(0.0));
     real curve = gc_maximum(other - R(1.0), R(0.0)) * odds * (R(1.0) + odds);
     real width = R(1.0) / (fall + M(sqrt)(R(0.5) * curve)), total = R(0.0), v = R(0.0);
-    real cumulants[gc_orders * gc_orders] = {R(0.0)}, terms[gc_orders * gc_orders] = {R(0.0)};
-    for (int p = 0; p <= i; p++)
-        for (int q = 0; q <= j; q++)
-            if (p + q) {
-                real *to = cumulants + p * row + q;
-                *to = gc_polygamma_of(a + b, p + q - 1);
-                *to -= q ? R(0.0) : gc_polygamma_of(a, p - 1);
-                *to -= p ? R(0.0) : gc_polygamma_of(b, q - 1);
-            }
-    memcpy(terms, cumulants, sizeof terms);
     real least = gc_minimum(rate * width, R(1.0));
     for (int point = gc_first_point; v * least < R(45.0); point++) {
         v = gc_point(point, &weight);
         real way = v * width, beyond = M(log1p)(-odds * M(expm1)(-way));
-        real here = M(log)(near) - way, there = M(log)(far) + beyond;
-        if (i)
-            terms[row] = cumulants[row] + (lower ? here : there);
-        if (j)
-            terms[1] = cumulants[1] + (lower ? there : here);
-        total += weight * M(exp)((other - R(1.0)) * beyond - rate * way) * gc_bells(terms, i, j);
+        real moved = gc_beta_bells(cumulants, M(log)(near) - way, M(log)(far) + beyond, lower, i, j);
+        total += weight * M(exp)((other - R(1.0)) * beyond - rate * way) * moved;
     }
-    return total * width * near * gc_beta_density(a, b, x);
+    real density = gc_beta_density(a, b, x), added = raised ? density / whole * far : R(0.0);
+    added *= gc_beta_bells(at_once, M(log)(near), M(log)(far), lower, i, j);
+    return total * width * near * density + added;
 }
 
 /* The derivative of the regularized incomplete beta function I_x(a, b), i times by a and j times by b,

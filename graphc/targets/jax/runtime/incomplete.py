@@ -64,27 +64,37 @@ def _gamma_tail(a: Any, x: Any, n: int) -> Any:
 
 def _beta_tail(a: Any, b: Any, x: Any, i: int, j: int) -> Any:
     """The derivatives by a and b of I_x(a, b) where x is below the mean, else of 1 - I_x(a, b): of
-    ∫ t^(a-1) (1-t)^(b-1) dt / B(a, b), where t or 1 - t is x e^-v or (1 - x) e^-v."""
+    ∫ t^(a-1) (1-t)^(b-1) dt / B(a, b), where t or 1 - t is x e^-v or (1 - x) e^-v.
+
+    Where a is below 1 it comes from what it is at a + 1, of the other tail where b is from that at
+    b + 1 (NIST Handbook, 8.17.20)."""
     a, b, x = _alike(a, b, x)
     x = jnp.where((x > 0) & (x < 1), x, 0.5)
     a, b = jnp.where(a > 0, a, 1), jnp.where(b > 0, b, 1)
     lower = x * (a + b) <= a
     near, far = jnp.where(lower, x, 1 - x), jnp.where(lower, 1 - x, x)
+    whole, raised = a + b, jnp.where(lower, a, b) < 1
+    a, b = a + (raised & lower), b + (raised & ~lower)
     rate, other = jnp.where(lower, a, b), jnp.where(lower, b, a)
     odds = near / far
     fall = jnp.maximum(rate - (other - 1) * odds, 0)
     curve = jnp.maximum(other - 1, 0) * odds * (1 + odds)
     width = 1 / (fall + jnp.sqrt(0.5 * curve))
-    cumulants = _beta_cumulants(a, b, i, j)
+    cumulants = _beta_cumulants(a, b, a + b, i, j)
+
+    def bells(cumulants: dict[tuple[int, int], Any], here: Any, there: Any) -> Any:
+        first = {(1, 0): jnp.where(lower, here, there), (0, 1): jnp.where(lower, there, here)}
+        terms = {key: value + first.get(key, 0) for key, value in cumulants.items()}
+        return _bells(terms, i, j)
 
     def term(node: Any) -> Any:
         v = node * width
         beyond = jnp.log1p(-odds * jnp.expm1(-v))
         decay = jnp.exp((other - 1) * beyond - rate * v)
-        here, there = jnp.log(near) - v, jnp.log(far) + beyond
-        first = {(1, 0): jnp.where(lower, here, there), (0, 1): jnp.where(lower, there, here)}
-        terms = {key: value + first.get(key, 0) for key, value in cumulants.items()}
-        return decay * _bells(terms, i, j)
+        return decay * bells(cumulants, jnp.log(near) - v, jnp.log(far) + beyond)
 
     total = _integrated(term, rate * width, 0 * x * a * b)
-    return total * width * near * _beta_density(a, b, x)
+    at_once = bells(_beta_cumulants(a, b, whole, i, j), jnp.log(near), jnp.log(far))
+    density = _beta_density(a, b, x)
+    once = jnp.where(raised, density / whole, 0 * x) * far * at_once
+    return total * width * near * density + once

@@ -63,7 +63,8 @@ def _paths(params: Sequence[Declared]) -> str:
 
 def _length(compiled: Compiled) -> str:
     """Write how many numbers all parameters are."""
-    sizes = [(len(one.paths), product(one.shape)) for one in compiled.model.params]
+    params = compiled.model.params
+    sizes = [(1 if one.family is None else len(one.family), product(one.shape)) for one in params]
     known = sum(count * size.constant for count, size in sizes if size.constant is not None)
     open_sizes = [size * count for count, size in sizes if size.constant is None]
     terms = [str(size) for size in open_sizes[:LISTED]]

@@ -168,38 +168,49 @@ def _beta_ends(value: Any, a: Any, b: Any, x: Any, last: float) -> Any:
 
 def _beta_tail(a: Any, b: Any, x: Any, i: int, j: int) -> Any:
     """The derivatives by a and b of I_x(a, b) where x is below the mean, else of 1 - I_x(a, b): of
-    ∫ t^(a-1) (1-t)^(b-1) dt / B(a, b), where t or 1 - t is x e^-v or (1 - x) e^-v."""
+    ∫ t^(a-1) (1-t)^(b-1) dt / B(a, b), where t or 1 - t is x e^-v or (1 - x) e^-v.
+
+    Where a is below 1 it comes from what it is at a + 1, of the other tail where b is from that at
+    b + 1 (NIST Handbook, 8.17.20): towards 0 the integral has ever longer tails."""
     a, b, x = _alike(a, b, x)
     x = np.where((x > 0) & (x < 1), x, 0.5)
     a, b = np.where(a > 0, a, 1), np.where(b > 0, b, 1)
     lower = x * (a + b) <= a
     near, far = np.where(lower, x, 1 - x), np.where(lower, 1 - x, x)
+    whole, raised = a + b, np.where(lower, a, b) < 1
+    a, b = a + (raised & lower), b + (raised & ~lower)
     rate, other = np.where(lower, a, b), np.where(lower, b, a)
     odds = near / far
     fall = np.maximum(rate - (other - 1) * odds, 0)
     curve = np.maximum(other - 1, 0) * odds * (1 + odds)
     width = 1 / (fall + np.sqrt(0.5 * curve))
-    cumulants = _beta_cumulants(a, b, i, j)
+    cumulants = _beta_cumulants(a, b, a + b, i, j)
+
+    def bells(cumulants: dict[tuple[int, int], Any], here: Any, there: Any) -> Any:
+        first = {(1, 0): np.where(lower, here, there), (0, 1): np.where(lower, there, here)}
+        terms = {key: value + first.get(key, 0) for key, value in cumulants.items()}
+        return _bells(terms, i, j) if i + j else 1
+
     total: Any = 0 * x * a * b
     for node in range(-38, _last_node(rate * width)):
         v, weight = _node(node)
         v = v * width
         beyond = np.log1p(-odds * np.expm1(-v))
         decay = np.exp((other - 1) * beyond - rate * v)
-        here, there = np.log(near) - v, np.log(far) + beyond
-        first = {(1, 0): np.where(lower, here, there), (0, 1): np.where(lower, there, here)}
-        terms = {key: value + first.get(key, 0) for key, value in cumulants.items()}
-        total = total + weight * decay * (_bells(terms, i, j) if i + j else 1)
-    return total * width * near * _beta_density(a, b, x)
+        total = total + weight * decay * bells(cumulants, np.log(near) - v, np.log(far) + beyond)
+    at_once = bells(_beta_cumulants(a, b, whole, i, j), np.log(near), np.log(far))
+    density = _beta_density(a, b, x)
+    return total * width * near * density + np.where(raised, density / whole, 0 * x) * far * at_once
 
 
-def _beta_cumulants(a: Any, b: Any, i: int, j: int) -> dict[tuple[int, int], Any]:
-    """Minus the derivatives of log B(a, b), by how often by a and by b."""
+def _beta_cumulants(a: Any, b: Any, whole: Any, i: int, j: int) -> dict[tuple[int, int], Any]:
+    """The derivatives of log Γ(whole) / Γ(a) / Γ(b), by how often by a and by b: `whole` goes with
+    both."""
     found: dict[tuple[int, int], Any] = {}
     for p in range(i + 1):
         for q in range(j + 1):
             if p + q:
-                found[p, q] = _polygamma_of(a + b, p + q - 1)
+                found[p, q] = _polygamma_of(whole, p + q - 1)
             if p and not q:
                 found[p, q] = found[p, q] - _polygamma_of(a, p - 1)
             if q and not p:
@@ -238,7 +249,7 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
     apart = a * _log_less((n * inside - a) / a, n * inside / a)
     apart = apart + b * _log_less((n * other - b) / b, n * other / b)
     size = np.sqrt(a / n * b / (2 * np.pi)) * _gamma_star(n) / (_gamma_star(a) * _gamma_star(b))
-    value = np.exp(apart) * size / inside / other
+    value = np.exp(apart - np.log(inside)) * size / other
     at_zero = np.where(a < 1, np.inf, np.where(a == 1, b, 0))
     at_one = np.where(b < 1, np.inf, np.where(b == 1, a, 0))
     value = np.where(x == 0, at_zero, np.where(x == 1, at_one, value))
