@@ -188,6 +188,27 @@ def test_dims_and_the_number_of_rows_reach_the_end() -> None:
     assert np.allclose(found, np.log(10.0) + 10 - 2)
 
 
+def test_names_of_the_user_stay_theirs() -> None:
+    net = module_of(
+        "dim B\ninput first: [B]\ninput part: [B]\nparam rows: [2]\nparam second\n"
+        "output merged = sum(first * rows[0] + part * second)\noutput sum = log(merged**2)\n"
+        "output partial_left = mean(first) * rows[1]\n"
+        "derive grad sum wrt params as combine_left\n"
+        "derive value_and_grad partial_left wrt rows as left\n"
+        "derive value merged, sum as value\n"
+    )
+    rng = np.random.default_rng(0)
+    params = {"rows": rng.normal(size=2), "second": np.float64(0.3)}
+    given = {"params": params, "first": rng.normal(size=9), "part": rng.normal(size=9)}
+    for function in net.GRAPH["derived"]:
+        names = net.GRAPH["split"]["functions"][function]
+        parts = [
+            getattr(net, names["partial"])(**chunk_of(given, *cut)) for cut in [(0, 4), (4, 9)]
+        ]
+        found = getattr(net, names["finish"])(getattr(net, names["combine"])(*parts))
+        assert_close(found, getattr(net, function)(**given), 1e-12)
+
+
 def test_what_a_chunk_has_is_not_changed() -> None:
     net = module_of(GRAPHS["a penalty beside a sum"][0])
     given = arguments_of(net)

@@ -31,8 +31,8 @@ class ChunkError(RuntimeError):
 class Chunked:
     """A function of a module by chunks: the text of that, and what its `GRAPH` says of it.
 
-    `inputs` are the axes of the rows by argument, `rows` those by field of a part. Where nothing is
-    `merged`, all results are rows, or the same for all chunks.
+    `inputs` are the axes of the rows by argument, `rows` those by field of a part, `count` the
+    field of their number. Where nothing is `merged`, results are rows, or the same for all chunks.
     """
 
     text: str
@@ -41,6 +41,7 @@ class Chunked:
     inputs: Mapping[str, int]
     fields: tuple[str, ...]
     rows: Mapping[str, int]
+    count: str
     merged: bool
 
     def part(self, values: Part) -> Any:
@@ -70,7 +71,7 @@ class Chunked:
             for field, value in zip(self.fields, part, strict=True)
         ]
         if rows is not None:
-            new[self.fields.index("rows")] = np.int64(rows)
+            new[self.fields.index(self.count)] = np.int64(rows)
         return tuple(new)
 
     def with_rows(self, whole: Part, part: Part) -> Any:
@@ -101,7 +102,7 @@ def chunked(module: ModuleType, name: str) -> Chunked:
         if path not in about.inputs:
             raise TypeError(f"parameter `{path}` has rows of {split['over']}: make it an input")
     own = split["functions"][name]
-    whole = {"rows", *own["rows"]}
+    whole = {own["count"], *own["rows"]}
     text = Path(str(module.__file__)).read_text(encoding="utf-8")
     _LOADED[text] = module  # here what is returned is of the module itself
     merged = any(how != KEPT for field, how in own["fields"].items() if field not in whole)
@@ -112,6 +113,7 @@ def chunked(module: ModuleType, name: str) -> Chunked:
         {about.inputs[path]: axis for path, axis in split["inputs"].items()},
         tuple(own["fields"]),
         own["rows"],
+        own["count"],
         merged,
     )
 

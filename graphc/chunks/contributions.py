@@ -12,7 +12,7 @@ from graphc.chunks.layouts import layouts
 from graphc.chunks.statistics import values_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import DIM, Adjoint, Node, as_node, uses
-from graphc.ir.results import ResultKey, gradient_by, value_of
+from graphc.ir.results import ROWS, ResultKey, gradient_by, value_of
 from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import filled, part_at, reshape, stack
 from graphc.records import dataclass, field
@@ -91,7 +91,7 @@ class Contributions:
     def count(self) -> int:
         """Return the field of the number of rows."""
         known = [number for number, one in enumerate(self.fields) if one.role == "count"]
-        return known[0] if known else self.add(Field(value_of("rows"), as_node(self.axis), "count"))
+        return known[0] if known else self.add(Field(ROWS, as_node(self.axis), "count"))
 
     def keep(self, node: Node) -> int:
         """Return the field of what is the same for every chunk."""

@@ -8,7 +8,7 @@ from typing import Any
 from graphc.elaborate.names.model import Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.results import ResultKey, value_of
+from graphc.ir.results import ROWS, ResultKey
 from graphc.kinds import Kind
 from graphc.optimise.levels import Level
 from graphc.optimise.memory.bound import Planned
@@ -139,7 +139,7 @@ class Chunked:
     @property
     def rows(self) -> Contribution:
         """Return the number of rows."""
-        return next(one for one in self.contributions if one.key == value_of("rows"))
+        return next(one for one in self.contributions if one.key == ROWS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def _split(compiled: Compiled) -> dict[str, Any]:
             one.of.name: {
                 **dict(zip(("partial", "combine", "finish"), one.names, strict=True)),
                 "part": one.part,
+                "count": one.rows.field,
                 "fields": {each.field: each.how for each in one.contributions},
                 "rows": {
                     each.field: each.axis
