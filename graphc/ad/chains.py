@@ -28,7 +28,7 @@ def tangent_names(
     def derivative(node: Node) -> str:
         tangent = pushed[node]
         if tangent.op is BOUND:  # a seed, but what a loop carries
-            return str(tangent.attrs["name"]) if node.op is BOUND else ""
+            return f"t_{names[node]}" if node.op is BOUND else ""
         return f"t_{tangent.attrs['name'] if tangent.op is TANGENT else names[node]}"
 
     def called(node: Node) -> str:
