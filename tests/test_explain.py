@@ -141,6 +141,12 @@ def test_names_of_the_file_stay_its_own() -> None:
     assert "v₂ = L ⊙ v₁" in told
 
 
+def test_one_value_is_told_where_a_loop_captures_what_has_no_name() -> None:
+    """What a causal mask compares, which each of the layers reads."""
+    found = said("--node", "h", LANGUAGE / "07_transformer.graph")
+    assert "dL/dh" in found or "d loss/dh" in found, found
+
+
 def test_one_loop_inside_another() -> None:
     graph = """dim T, K
 input x: [T, K, 2]; param W: [2, 2]

@@ -32,7 +32,8 @@ class Setting:
 
     def wants(self, symbols: Iterable[Expression]) -> bool:
         """True if one of these is among what is asked about."""
-        return self.only is None or any(one.data[0] in self.only for one in symbols)
+        named = (one.data[0] for one in symbols if one.kind == "symbol")
+        return self.only is None or any(name in self.only for name in named)
 
     def total(self, of: Expression, by: Expression) -> Expression:
         """Return a total derivative of one number, as a symbol."""
