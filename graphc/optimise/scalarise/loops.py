@@ -7,6 +7,7 @@ assignments; what it reads of arrays, position by position, comes out of their m
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -64,19 +65,21 @@ def loops_in_numbers(graph: Graph) -> Graph:
     rewriting.rewrite(graph.results.values())
     if not rewriting.changed:
         return graph
-    moved = map_graph(graph, rewriting.new)
+    moved = map_graph(graph, rewriting.numbers | rewriting.new)
     return replace(moved, names={**rewriting.spoken, **moved.names})
 
 
 @dataclass(frozen=True, slots=True)
 class _Rewriting:
     """A graph on its way: `ends` are the values that loops end with, `grids` the components of the
-    arrays that `changed` loops make, `spoken` the names of components."""
+    arrays that `changed` loops make, `numbers` what is told of in the place of scalars of their
+    steps, which may be those of other loops, too; `spoken` are the names of components."""
 
     names: Mapping[Node, str]
     new: dict[Node, Node] = field(default_factory=dict)
     ends: dict[Node, Sequence[Node]] = field(default_factory=dict)
     grids: dict[Node, Grid] = field(default_factory=dict)
+    numbers: dict[Node, Node] = field(default_factory=dict)
     spoken: dict[Node, str] = field(default_factory=dict)
     changed: list[Node] = field(default_factory=list)
 
@@ -105,9 +108,10 @@ class _Rewriting:
         self.rewrite(loop.roots)
         initials, sources, _ = loop_arguments(node)
         elements = [self.element(one.of, one.node, one.axis) for one in loop.elements]
+        spoken = map_adjoints(loop.adjoints, ChainMap(self.new, self.numbers))
         made = self.make(
             node,
-            replace(loop.map_roots(self.new), elements=tuple(elements)),
+            replace(loop.map_roots(self.new), elements=tuple(elements), adjoints=spoken),
             [self.new[one] for one in initials],
             [self.new[one] for one in sources],
         )
@@ -115,14 +119,15 @@ class _Rewriting:
         return made
 
     def element(self, of: Node | None, node: Node, axis: int) -> Element:
-        return Element(node, axis, None if of is None else self.new.get(of, of))
+        return Element(
+            node, axis, None if of is None else ChainMap(self.new, self.numbers).get(of, of)
+        )
 
     def make(
         self, node: Node, loop: Loop, initials: Sequence[Node], sources: Sequence[Node]
     ) -> Node:
         steps = limit(node)
-        spoken = replace(loop, adjoints=map_adjoints(loop.adjoints, self.new))
-        return make_loop(spoken, initials, sources, None if steps is None else self.new[steps])
+        return make_loop(loop, initials, sources, None if steps is None else self.new[steps])
 
     def in_numbers(self, node: Node) -> Node:
         """Return a loop by component; raises Stuck."""
@@ -156,7 +161,7 @@ class _Rewriting:
                 parts = bounds[one.node].reshape(-1)
                 elements += [self.element(one.of, cell, 0) for cell in parts]
                 vectors += self.vectors(self.new[source], one.axis)
-        self.name(parted, inside, numbers)
+        scalars = self.name(loop, parted, inside, numbers)
         made = self.make(
             node,
             replace(
@@ -166,6 +171,7 @@ class _Rewriting:
                 nexts=nexts,
                 collected=of(loop.collected),
                 until=None if loop.until is None else of([loop.until])[0],
+                adjoints=map_adjoints(loop.adjoints, ChainMap(scalars, self.new, self.numbers)),
             ),
             [_as_number(cell) for one in initials for cell in inside.grid(self.new[one]).nodes],
             vectors,
@@ -188,18 +194,26 @@ class _Rewriting:
         return [numbers_of(vector) for vector in found]
 
     def name(
-        self, parted: Mapping[Node, Node], inside: Expansion, numbers: dict[Node, Node]
-    ) -> None:
-        """Note what numbers take the place of scalars, and the names of components."""
-        for node, array in parted.items():
-            if not node.rank and numbers.get(array) is not None:
-                self.new[node] = numbers[array]
+        self,
+        loop: Loop,
+        parted: Mapping[Node, Node],
+        inside: Expansion,
+        numbers: Mapping[Node, Node],
+    ) -> dict[Node, Node]:
+        """Return what numbers take the place of scalars; note them, and the names of components."""
+        scalars = {}
+        for node in (*loop.bound, *body(loop)):
+            array = parted.get(node, node)
+            if not node.rank and array in numbers:
+                scalars[node] = numbers[array]
             for cell, place in inside.parts(array) if node in self.names else ():
                 if cell in numbers:
                     self.spoken.setdefault(numbers[cell], f"{self.names[node]}{place}")
         for one, number in numbers.items():
             if number.op is to_number and one in self.names:
                 self.spoken.setdefault(number, self.names[one])
+        self.numbers.update(scalars)
+        return scalars
 
     def whole(self, loop: Loop, made: Node) -> list[Node]:
         """List what a loop ends with, of the components that it ends with now."""
