@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from graphc.ir.graph import Adjoint, Node, uses, with_args
 from graphc.ir.loop import (
@@ -12,6 +12,7 @@ from graphc.ir.loop import (
     STEPS,
     Element,
     Loop,
+    body,
     bound,
     changing,
     limit,
@@ -39,11 +40,13 @@ def pull_loop(
         save D · ∂step/∂element;   sum D · ∂step/∂captured;   D = D · ∂step/∂carried
 
     over what the forward steps computed, which they now stack: the forward loop with more
-    collected values takes the place of the loop itself (`merge_loops`).
+    collected values takes the place of the loop itself (`merge_loops`). D is of the carried values
+    that these results come of: others would bring back a zero, and of nan more than that.
     """
     loop = loop_of(node)
     initials, sources, outer = loop_arguments(node)
-    floats = [i for i, carried in enumerate(loop.carried) if carried.type.dtype == "float"]
+    behind = _carried_behind(loop, cotangents)
+    floats = [i for i, one in enumerate(loop.carried) if i in behind and one.type.dtype == "float"]
     adjoint_of = {
         i: bound(f"d_{loop.carried[i].attrs['name']}", loop.carried[i].type) for i in floats
     }
@@ -116,6 +119,25 @@ def pull_loop(
         *([None] if loop.limited else []),
         *(totals.get(n) for n in outer),
     ]
+
+
+def _carried_behind(loop: Loop, numbers: Iterable[int]) -> set[int]:
+    """Return which carried values these results come of, step after step, themselves included."""
+    places = {carried: number for number, carried in enumerate(loop.carried)}
+    found = {number for number in numbers if number < len(places)}
+    pending = [loop.results[number] for number in numbers]
+    seen = set(pending)
+    inside = {*body(loop), *places}
+    while pending:
+        node = pending.pop()
+        below: Iterable[Node] = node.args if node in inside else ()
+        if node in places:
+            found.add(places[node])
+            below = [loop.follow[node]]
+        new = [one for one in below if one not in seen]
+        seen.update(new)
+        pending += new
+    return found
 
 
 def _hint(node: Node) -> str:

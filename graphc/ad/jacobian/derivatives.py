@@ -17,6 +17,7 @@ from graphc.ir.sizes import TYPICAL
 from graphc.ir.types import Mismatch, product, same_shape, shape_text
 from graphc.ops.define.families import composite, normal_axis, to_float
 from graphc.ops.shape.members import family_of
+from graphc.ops.shape.shaping import filled
 
 DERIVATIVES = frozenset({"grad", "jvp", "jacobian"})
 """The operations that differentiate."""
@@ -32,10 +33,11 @@ def gradient_node(y: Node, x: Node) -> Node:
         raise Mismatch("E402", f"grad needs a scalar, found {y.type}", help)
     y = _stable(y, x)
     whole = family_of(x)
-    adjoint = pullback([(y, as_node(1.0))], [whole], apart=True).get(whole)
-    if adjoint is None:
+    if y not in float_descendants(uses([y]), [whole]):
         raise _unreached("the gradient")
-    return adjoint.value if whole is x else with_args(x, (adjoint.value,))
+    adjoint = pullback([(y, as_node(1.0))], [whole], apart=True).get(whole)
+    value = filled(0.0, whole.shape) if adjoint is None else adjoint.value
+    return value if whole is x else with_args(x, (value,))
 
 
 @composite(

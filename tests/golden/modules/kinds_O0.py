@@ -198,9 +198,9 @@ GRAPH: dict[str, Any] = {
         'wholes': '452*B',
         'sparse_jacobian_v': 745,
         'thin': 749,
-        'hessian_loss': '1456*B + 3662',
+        'hessian_loss': '1456*B + 3486',
         'curvature': '377*B + 1702',
-        'hessian_matrix_loss': '1456*B + 3712',
+        'hessian_matrix_loss': '1456*B + 3536',
         'curvatures': '1372*B + 2273',
         'sole': '367*B + 1671',
     },
@@ -1613,24 +1613,19 @@ def hessian_loss(
     del d_u_7, d_sum_4
     d_d_c = d_d_z
     d_d_z_2 = d_d_z
-    d_d_s = FLOAT(0)
     d_s = np.full((4,), 0, FLOAT)
     step_total_by_t = np.empty((4, 4, 4), FLOAT)
-    step_product_by_t_2 = np.empty((4, 4), FLOAT)
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_3 = c_by_t[t]
-        walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         d_cs_t_2 = d_cs[t]
         step_cos = step_cos_by_t[t]
         d_step_product = d_d_c * step_cos  # ∂d_c/∂step_product ⊙ d_d_c: [4, 4]
-        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back: [4, 4]
+        # d_c goes into next_, step_product: its adjoint is the sum of what comes back: [4, 4]
         d_d_c_2 = (
             d_d_z_2  # (∂next_/∂d_c)ᵀ d_d_z_2
-            + d_d_s * walk_c_next_sin_2  # ∂step/∂d_c ⊙ d_step
             + d_step_product * s  # ∂step_product/∂d_c ⊙ d_step_product
         )
         d_c_5 = d_c_by_t[t]
-        d_walk_c_next_sin = d_d_s * d_c_5  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
         d_s_5 = np.sum(d_step_product * d_c_5, axis=1)  # (∂step_product/∂s)ᵀ d_step_product: [4]
         step_product = step_product_by_t[t]
         d_step_cos = d_d_c * step_product  # ∂d_c/∂step_cos ⊙ d_d_c: [4, 4]
@@ -1640,36 +1635,27 @@ def hessian_loss(
             + d_step_cos * -np.sin(c_3)  # ∂step_cos/∂c ⊙ d_step_cos
         )
         step_total_by_t[t] = d_c_6
-        step_product_by_t_2[t] = d_walk_c_next_sin
         d_s += d_s_5
         d_d_c = d_d_c_2
     del d_d_z
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_broadcast_to = np.broadcast_to(step_product_by_t_2, (4, 4, 4))
-    del step_product_by_t_2
     d_c = np.full((4, 4), 0, FLOAT)
     d_z = np.full((4, 4), 0, FLOAT)
     d_s_2 = np.full((4,), 0, FLOAT)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_4 = c_by_t[t]
-        walk_c_next_sin_3 = walk_c_next_sin_by_t[t]
-        d_s_6 = np.sum(d_c * walk_c_next_sin_3, axis=1)  # (∂walk_c_next/∂s)ᵀ d_c: [4]
+        walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
+        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c: [4, 4]
+        d_s_6 = np.sum(d_c * walk_c_next_sin_2, axis=1)  # (∂walk_c_next/∂s)ᵀ d_c: [4]
         step_total_by_t_t = step_total_by_t.transpose(1, 0, 2)[:, t]
-        H_z_z_broadcast_to_t = H_z_z_broadcast_to[:, t]
-        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back: [4, 4]
-        d_walk_c_next_sin_2 = (
-            H_z_z_broadcast_to_t  # cotangent of walk_c_next_sin
-            + d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c
-        )
         # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back: [4, 4]
         d_c_7 = (
             step_total_by_t_t  # cotangent of c
-            + d_walk_c_next_sin_2 * np.cos(c_4)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
+            + d_walk_c_next_sin * np.cos(c_4)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_z += d_c
         d_s_2 += d_s_6
         d_c = d_c_7
-    del step_total_by_t, H_z_z_broadcast_to
+    del step_total_by_t
     # (∂y/∂s)ᵀ d_y_2 + (∂d_u/∂s)ᵀ d_d_u + back through the loop over t: [4]
     H_z_s = d_s + np.sum(d_d_y_2_sum * d_y, axis=1) + d_s_2 + np.sum(d_y_2 * d_d_y, axis=1)
     del d_y, d_d_y_2_sum, d_y_2, d_s, d_s_2
@@ -1677,25 +1663,23 @@ def hessian_loss(
     H_z_z = d_c + d_z + np.sum(d_h_2 * d_d_h_difference, axis=1)
     del d_c, d_z, d_h_2
     d_d_c_3 = np.full((4,), 0, FLOAT)
-    d_d_z_3 = np.full((4,), 0, FLOAT)
-    d_d_s_2 = FLOAT(1)
+    d_d_s = FLOAT(1)
     d_s_7 = FLOAT(0)
     step_total_by_t_2 = np.empty((4, 4), FLOAT)
-    step_product_by_t_3 = np.empty((4, 4), FLOAT)
+    step_product_by_t_2 = np.empty((4, 4), FLOAT)
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_5 = c_by_t[t]
-        walk_c_next_sin_4 = walk_c_next_sin_by_t[t]
+        walk_c_next_sin_3 = walk_c_next_sin_by_t[t]
         d_cs_t_3 = d_cs[t]
         step_cos_2 = step_cos_by_t[t]
         d_step_product_2 = d_d_c_3 * step_cos_2  # ∂d_c_3/∂step_product ⊙ d_d_c_3: [4]
-        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back: [4]
+        # d_c goes into step, step_product: its adjoint is the sum of what comes back: [4]
         d_d_c_4 = (
-            d_d_z_3  # (∂next_/∂d_c)ᵀ d_d_z_3
-            + d_d_s_2 * walk_c_next_sin_4  # ∂step/∂d_c ⊙ d_step
+            d_d_s * walk_c_next_sin_3  # ∂step/∂d_c ⊙ d_step
             + d_step_product_2 * s  # ∂step_product/∂d_c ⊙ d_step_product
         )
         d_c_8 = d_c_by_t[t]
-        d_walk_c_next_sin_3 = d_d_s_2 * d_c_8  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
+        d_walk_c_next_sin_2 = d_d_s * d_c_8  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
         d_s_8 = np.sum(d_step_product_2 * d_c_8, axis=0)  # (∂step_product/∂s)ᵀ d_step_product
         step_product_2 = step_product_by_t[t]
         d_step_cos_2 = d_d_c_3 * step_product_2  # ∂d_c_3/∂step_cos ⊙ d_d_c_3: [4]
@@ -1705,7 +1689,7 @@ def hessian_loss(
             + d_step_cos_2 * -np.sin(c_5)  # ∂step_cos/∂c ⊙ d_step_cos
         )
         step_total_by_t_2[t] = d_c_9
-        step_product_by_t_3[t] = d_walk_c_next_sin_3
+        step_product_by_t_2[t] = d_walk_c_next_sin_2
         d_s_7 += d_s_8
         d_d_c_3 = d_d_c_4
     d_s_3 = d_s_7
@@ -1715,25 +1699,25 @@ def hessian_loss(
     d_s_4 = FLOAT(0)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_6 = c_by_t[t]
-        walk_c_next_sin_5 = walk_c_next_sin_by_t[t]
-        d_s_9 = np.sum(d_c_10 * walk_c_next_sin_5, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c_10
+        walk_c_next_sin_4 = walk_c_next_sin_by_t[t]
+        d_s_9 = np.sum(d_c_10 * walk_c_next_sin_4, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c_10
         step_total_by_t_2_t = step_total_by_t_2[t]
-        step_product_by_t_3_t = step_product_by_t_3[t]
+        step_product_by_t_2_t = step_product_by_t_2[t]
         # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back: [4]
-        d_walk_c_next_sin_4 = (
-            step_product_by_t_3_t  # cotangent of walk_c_next_sin
+        d_walk_c_next_sin_3 = (
+            step_product_by_t_2_t  # cotangent of walk_c_next_sin
             + d_c_10 * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c_10
         )
         # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back: [4]
         d_c_11 = (
             step_total_by_t_2_t  # cotangent of c
-            + d_walk_c_next_sin_4 * np.cos(c_6)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
+            + d_walk_c_next_sin_3 * np.cos(c_6)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_z_2 += d_c_10
         d_s_4 += d_s_9
         d_c_10 = d_c_11
     d_c_2 = d_c_10
-    del c_by_t, walk_c_next_sin_by_t, step_total_by_t_2, step_product_by_t_3
+    del c_by_t, walk_c_next_sin_by_t, step_total_by_t_2, step_product_by_t_2
     # (∂y/∂s)ᵀ d_y_3 + back through the loop over t
     H_s_s = d_s_3 + d_s_4 + np.sum(d_y_3 * d_d_y, axis=0)
     del d_d_y, d_y_3
@@ -1994,24 +1978,19 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     del d_u_7, d_sum_4
     d_d_c = d_d_z
     d_d_z_2 = d_d_z
-    d_d_s = FLOAT(0)
     d_s = np.full((4,), 0, FLOAT)
     step_total_by_t = np.empty((4, 4, 4), FLOAT)
-    step_product_by_t_2 = np.empty((4, 4), FLOAT)
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_3 = c_by_t[t]
-        walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         d_cs_t_2 = d_cs[t]
         step_cos = step_cos_by_t[t]
         d_step_product = d_d_c * step_cos  # ∂d_c/∂step_product ⊙ d_d_c: [4, 4]
-        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back: [4, 4]
+        # d_c goes into next_, step_product: its adjoint is the sum of what comes back: [4, 4]
         d_d_c_2 = (
             d_d_z_2  # (∂next_/∂d_c)ᵀ d_d_z_2
-            + d_d_s * walk_c_next_sin_2  # ∂step/∂d_c ⊙ d_step
             + d_step_product * s  # ∂step_product/∂d_c ⊙ d_step_product
         )
         d_c_5 = d_c_by_t[t]
-        d_walk_c_next_sin = d_d_s * d_c_5  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
         d_s_5 = np.sum(d_step_product * d_c_5, axis=1)  # (∂step_product/∂s)ᵀ d_step_product: [4]
         step_product = step_product_by_t[t]
         d_step_cos = d_d_c * step_product  # ∂d_c/∂step_cos ⊙ d_d_c: [4, 4]
@@ -2021,36 +2000,27 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
             + d_step_cos * -np.sin(c_3)  # ∂step_cos/∂c ⊙ d_step_cos
         )
         step_total_by_t[t] = d_c_6
-        step_product_by_t_2[t] = d_walk_c_next_sin
         d_s += d_s_5
         d_d_c = d_d_c_2
     del d_d_z
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_broadcast_to = np.broadcast_to(step_product_by_t_2, (4, 4, 4))
-    del step_product_by_t_2
     d_c = np.full((4, 4), 0, FLOAT)
     d_z = np.full((4, 4), 0, FLOAT)
     d_s_2 = np.full((4,), 0, FLOAT)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_4 = c_by_t[t]
-        walk_c_next_sin_3 = walk_c_next_sin_by_t[t]
-        d_s_6 = np.sum(d_c * walk_c_next_sin_3, axis=1)  # (∂walk_c_next/∂s)ᵀ d_c: [4]
+        walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
+        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c: [4, 4]
+        d_s_6 = np.sum(d_c * walk_c_next_sin_2, axis=1)  # (∂walk_c_next/∂s)ᵀ d_c: [4]
         step_total_by_t_t = step_total_by_t.transpose(1, 0, 2)[:, t]
-        H_z_z_broadcast_to_t = H_z_z_broadcast_to[:, t]
-        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back: [4, 4]
-        d_walk_c_next_sin_2 = (
-            H_z_z_broadcast_to_t  # cotangent of walk_c_next_sin
-            + d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c
-        )
         # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back: [4, 4]
         d_c_7 = (
             step_total_by_t_t  # cotangent of c
-            + d_walk_c_next_sin_2 * np.cos(c_4)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
+            + d_walk_c_next_sin * np.cos(c_4)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_z += d_c
         d_s_2 += d_s_6
         d_c = d_c_7
-    del step_total_by_t, H_z_z_broadcast_to
+    del step_total_by_t
     # (∂y/∂s)ᵀ d_y_3 + (∂d_u/∂s)ᵀ d_d_u + back through the loop over t: [4]
     H_z_s = d_s + np.sum(d_d_y_2_sum * d_y, axis=1) + d_s_2 + np.sum(d_y_3 * d_d_y, axis=1)
     del d_y, d_d_y_2_sum, d_y_3, d_s, d_s_2
@@ -2058,25 +2028,23 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     H_z_z = d_c + d_z + np.sum(d_h_2 * d_d_h_difference, axis=1)
     del d_c, d_z, d_h_2
     d_d_c_3 = np.full((4,), 0, FLOAT)
-    d_d_z_3 = np.full((4,), 0, FLOAT)
-    d_d_s_2 = FLOAT(1)
+    d_d_s = FLOAT(1)
     d_s_7 = FLOAT(0)
     step_total_by_t_2 = np.empty((4, 4), FLOAT)
-    step_product_by_t_3 = np.empty((4, 4), FLOAT)
+    step_product_by_t_2 = np.empty((4, 4), FLOAT)
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_5 = c_by_t[t]
-        walk_c_next_sin_4 = walk_c_next_sin_by_t[t]
+        walk_c_next_sin_3 = walk_c_next_sin_by_t[t]
         d_cs_t_3 = d_cs[t]
         step_cos_2 = step_cos_by_t[t]
         d_step_product_2 = d_d_c_3 * step_cos_2  # ∂d_c_3/∂step_product ⊙ d_d_c_3: [4]
-        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back: [4]
+        # d_c goes into step, step_product: its adjoint is the sum of what comes back: [4]
         d_d_c_4 = (
-            d_d_z_3  # (∂next_/∂d_c)ᵀ d_d_z_3
-            + d_d_s_2 * walk_c_next_sin_4  # ∂step/∂d_c ⊙ d_step
+            d_d_s * walk_c_next_sin_3  # ∂step/∂d_c ⊙ d_step
             + d_step_product_2 * s  # ∂step_product/∂d_c ⊙ d_step_product
         )
         d_c_8 = d_c_by_t[t]
-        d_walk_c_next_sin_3 = d_d_s_2 * d_c_8  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
+        d_walk_c_next_sin_2 = d_d_s * d_c_8  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
         d_s_8 = np.sum(d_step_product_2 * d_c_8, axis=0)  # (∂step_product/∂s)ᵀ d_step_product
         step_product_2 = step_product_by_t[t]
         d_step_cos_2 = d_d_c_3 * step_product_2  # ∂d_c_3/∂step_cos ⊙ d_d_c_3: [4]
@@ -2086,7 +2054,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
             + d_step_cos_2 * -np.sin(c_5)  # ∂step_cos/∂c ⊙ d_step_cos
         )
         step_total_by_t_2[t] = d_c_9
-        step_product_by_t_3[t] = d_walk_c_next_sin_3
+        step_product_by_t_2[t] = d_walk_c_next_sin_2
         d_s_7 += d_s_8
         d_d_c_3 = d_d_c_4
     d_s_3 = d_s_7
@@ -2096,25 +2064,25 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     d_s_4 = FLOAT(0)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_6 = c_by_t[t]
-        walk_c_next_sin_5 = walk_c_next_sin_by_t[t]
-        d_s_9 = np.sum(d_c_10 * walk_c_next_sin_5, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c_10
+        walk_c_next_sin_4 = walk_c_next_sin_by_t[t]
+        d_s_9 = np.sum(d_c_10 * walk_c_next_sin_4, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c_10
         step_total_by_t_2_t = step_total_by_t_2[t]
-        step_product_by_t_3_t = step_product_by_t_3[t]
+        step_product_by_t_2_t = step_product_by_t_2[t]
         # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back: [4]
-        d_walk_c_next_sin_4 = (
-            step_product_by_t_3_t  # cotangent of walk_c_next_sin
+        d_walk_c_next_sin_3 = (
+            step_product_by_t_2_t  # cotangent of walk_c_next_sin
             + d_c_10 * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c_10
         )
         # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back: [4]
         d_c_11 = (
             step_total_by_t_2_t  # cotangent of c
-            + d_walk_c_next_sin_4 * np.cos(c_6)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
+            + d_walk_c_next_sin_3 * np.cos(c_6)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_z_2 += d_c_10
         d_s_4 += d_s_9
         d_c_10 = d_c_11
     d_c_2 = d_c_10
-    del c_by_t, walk_c_next_sin_by_t, step_total_by_t_2, step_product_by_t_3
+    del c_by_t, walk_c_next_sin_by_t, step_total_by_t_2, step_product_by_t_2
     # (∂y/∂s)ᵀ d_y_2 + back through the loop over t
     H_s_s = d_s_3 + d_s_4 + np.sum(d_y_2 * d_d_y, axis=0)
     del d_d_y, d_y_2

@@ -207,9 +207,9 @@ GRAPH: dict[str, Any] = {
         'wholes': '448*B + 4',
         'sparse_jacobian_v': 745,
         'thin': 749,
-        'hessian_loss': '1277*B + 2281',
+        'hessian_loss': '1277*B + 2041',
         'curvature': '367*B + 1443',
-        'hessian_matrix_loss': '1277*B + 2331',
+        'hessian_matrix_loss': '1277*B + 2091',
         'curvatures': '1213*B + 1570',
         'sole': '365*B + 1428',
     },
@@ -2059,7 +2059,7 @@ def hessian_loss(
     _scratch = _take(_hessian_loss_scratch_reverse, B)
     (
         d_d_y_full, d_h_full, H_z_s_full, d_h_2_full, d_h_2_product_10, s1, s2, s3, s4, s5, s6, s7,
-        s8, s6_view, s10, s11, s10_view, s1_view, s14, s15, s16, s17, s18,
+        s8, s9, s7_view, s11, s1_view, s13, s14, s15, s16, s17,
     ) = _scratch
     u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     u_index_2 = layer_V[1]
@@ -2080,123 +2080,115 @@ def hessian_loss(
     H_z_z_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
     H_z_z_product = np.multiply(s, H_z_z_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_6 = np.multiply(0, step_sin_by_t[:, None, :], s6)
-    H_z_z_sum_2 = np.add(d_d_z[None, :, :], H_z_z_product_6, s7)
-    d_d_c = d_d_z
-    step_sum_by_t_2 = s8[1:]
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_11, H_z_z_sum_2_2, step_sum_row) in zip(
-        H_z_z_product, H_z_z_sum_2, step_sum_by_t_2, strict=True,
-    ):
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_d_c, H_z_z_product_11, s6_view)
-        value_sum_3 = np.add(value_product_3, H_z_z_sum_2_2, step_sum_row)
-        d_d_c = value_sum_3
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_2 = np.multiply(2, c_by_t, s6_view)
+    H_z_z_product_2 = np.multiply(2, c_by_t, s6)
     d_c_3 = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s10
+    step_sum_by_t = s7
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_10, H_z_z_product_2_2, step_sum_row_2) in zip(
+    for (H_z_z_product_7, H_z_z_product_2_2, step_sum_row) in zip(
         H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c_3, H_z_z_product_10, s3)
-        value_sum_2 = np.add(value_product_2, H_z_z_product_2_2, step_sum_row_2)
+        value_product_2 = np.multiply(d_c_3, H_z_z_product_7, s3)
+        value_sum_2 = np.add(value_product_2, H_z_z_product_2_2, step_sum_row)
         d_c_3 = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
     H_z_z_index = H_z_z_concatenate[1:]
-    # next c = sin(c) * s + z
-    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s10_view)
+    d_d_c = d_d_z
+    step_sum_by_t_2 = s9[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_2 = s8
+    for H_z_z_product_8, step_sum_row_2 in zip(H_z_z_product, step_sum_by_t_2, strict=True):
+        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+        value_product_3 = np.multiply(d_d_c, H_z_z_product_8, s7)
+        value_sum_3 = np.add(value_product_3, d_d_z, step_sum_row_2)
+        d_d_c = value_sum_3
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_z_z_concatenate_2 = s9
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
     H_z_z_index_2 = H_z_z_concatenate_2[:4]
-    H_z_s_product_3 = np.multiply(H_z_s_product, H_z_z_index_2, s7)  # next c = sin(c) * s + z
+    # next c = sin(c) * s + z
+    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s7_view)
+    H_z_s_product_2 = np.multiply(H_z_s_product, H_z_z_index_2, s11)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum = np.add.reduce(H_z_s_product_3, (0, 2), out=s3)
-    H_z_z_product_3 = np.multiply(s, H_z_z_index, s10)  # next c = sin(c) * s + z
-    H_z_z_sin = np.sin(c_by_t, s6_view)
-    H_z_z_negative = np.multiply(H_z_z_sin, -1, s6_view)
-    H_z_z_product_5 = np.multiply(H_z_z_product_3[:, None, :], H_z_z_negative[:, None, :], s1_view)
+    H_z_s_sum = np.add.reduce(H_z_s_product_2, (0, 2), out=s3)
+    H_z_z_product_3 = np.multiply(s, H_z_z_index, s7)  # next c = sin(c) * s + z
+    H_z_z_sin = np.sin(c_by_t, s6)
+    H_z_z_negative = np.multiply(H_z_z_sin, -1, s6)
+    H_z_z_product_4 = np.multiply(H_z_z_product_3[:, None, :], H_z_z_negative[:, None, :], s1_view)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum = np.add(2, H_z_z_product_5, s1_view)
-    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum, s7)
+    H_z_z_sum = np.add(2, H_z_z_product_4, s1_view)
+    H_z_z_product_5 = np.multiply(H_z_z_index_2, H_z_z_sum, s11)
     del H_z_z_index_2
-    H_z_z_product_4 = np.multiply(0, H_z_z_index, s1)  # next c = sin(c) * s + z
-    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_4, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s14)
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s7)
     d_c = np.full((4, 4), 0, FLOAT)
-    step_sum_by_t_3 = s14
+    step_sum_by_t_3 = s13
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_12, H_z_z_sum_3_2, step_sum_row_3) in zip(
-        H_z_z_product[::-1], H_z_z_sum_3[::-1], step_sum_by_t_3[::-1], strict=True,
+    for (t, H_z_z_product_9, step_sum_row_3) in zip(
+        reversed(range(4)), H_z_z_product[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_c, H_z_z_product_12, s1)
-        value_sum_4 = np.add(value_product_4, H_z_z_sum_3_2, step_sum_row_3)
+        value_product_4 = np.multiply(d_c, H_z_z_product_9, s1)
+        H_z_z_product_5_t = H_z_z_product_5.transpose(1, 0, 2)[:, t]
+        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+        value_sum_4 = np.add(value_product_4, H_z_z_product_5_t, step_sum_row_3)
         d_c = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s8)
+    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s9)
     H_z_z_index_3 = H_z_z_concatenate_3[1:]
-    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s1)
+    H_z_z_sum_2 = np.add.reduce(H_z_z_index_3, 0, out=s1)
     # next c = sin(c) * s + z
-    H_z_s_product_4 = np.multiply(H_z_z_index_3, step_sin_by_t[:, None, :], s7)
+    H_z_s_product_4 = np.multiply(H_z_z_index_3, step_sin_by_t[:, None, :], s11)
     del H_z_z_index_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s15)
-    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), step_sin_by_t, s16)
+    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s14)
     d_d_c_2 = np.full((4,), 0, FLOAT)
-    step_sum_by_t_4 = s17[1:]
+    step_sum_by_t_4 = s15[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_13, H_s_s_sum_2, step_sum_row_4) in zip(
-        H_z_z_product, H_s_s_sum, step_sum_by_t_4, strict=True,
+    for (step_sin, H_z_z_product_10, step_sum_row_4) in zip(
+        step_sin_by_t, H_z_z_product, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_d_c_2, H_z_z_product_13, s18)
-        value_sum_5 = np.add(value_product_5, H_s_s_sum_2, step_sum_row_4)
+        value_product_5 = np.multiply(d_d_c_2, H_z_z_product_10, s16)
+        value_sum_5 = np.add(value_product_5, step_sin, step_sum_row_4)
         d_d_c_2 = value_sum_5
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate = s17
+    H_s_s_concatenate = s15
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index = H_s_s_concatenate[:4]
-    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s16)  # next c = sin(c) * s + z
+    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s17)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_product = np.multiply(H_z_z_product_3, H_z_z_negative, s10)
-    H_s_z_sum = np.add(2, H_s_z_product, s10)
-    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s10)
+    H_s_z_product = np.multiply(H_z_z_product_3, H_z_z_negative, s7)
+    H_s_z_sum = np.add(2, H_s_z_product, s7)
+    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s7)
     del H_s_s_index
     H_s_s_vdot = np.vdot(H_s_s_product, H_z_z_index)
     H_s_z_product_3 = np.multiply(H_z_z_index, H_z_z_cos, s4)  # next c = sin(c) * s + z
     del H_z_z_index
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s10)
+    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s7)
     d_c_4 = np.full((4,), 0, FLOAT)
     step_sum_by_t_5 = s4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_14, H_s_z_sum_2_2, step_sum_row_5) in zip(
+    for (H_z_z_product_11, H_s_z_sum_2_2, step_sum_row_5) in zip(
         H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_6 = np.multiply(d_c_4, H_z_z_product_14, s18)
+        value_product_6 = np.multiply(d_c_4, H_z_z_product_11, s16)
         value_sum_6 = np.add(value_product_6, H_s_z_sum_2_2, step_sum_row_5)
         d_c_4 = value_sum_6
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
     H_s_s_vdot_2 = np.vdot(H_s_s_index_2, step_sin_by_t)
-    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s18)
+    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s16)
     del H_s_s_index_2
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_hessian_loss_scratch_reverse_block_reverse, size)
         (
-            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9, s10_2, s11_2, s12, s13, s14_2, s15_2,
-            s16_2, s17_2, s18_2, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10, s11_2, s12, s13_2, s14_2, s15_2,
+            s16_2, s17_2, s18, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
             s3_2_view, s14_2_view, s7_2_view,
         ) = _scratch
         x_part = x[start:size + start]
@@ -2220,18 +2212,18 @@ def hessian_loss(
         d_d_y = np.dot(u, d_d_y_full, s6_2)  # (∂d_s/∂d_y)ᵀ: [size]
         d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y: [size]
         d_h_product = np.multiply(s, d_y[:, None], s8_2)  # output y = sum(u, axis=-1) * s
-        d_h_2_negative_3 = np.multiply(d_h_product, -1, s9)  # next u = tanh(u * V) + h
+        d_h_2_negative_3 = np.multiply(d_h_product, -1, s9_2)  # next u = tanh(u * V) + h
         d_h_2_product_4 = np.multiply(d_h_2_negative_3, u_tanh_3, s5_2)
         d_h_square = np.square(u_tanh_3, s4_2)
         d_h_difference = np.subtract(_C_1, d_h_square, s4_2)
-        d_h_square_2 = np.square(u_tanh_2, s10_2)
-        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s10_2)
+        d_h_square_2 = np.square(u_tanh_2, s10)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s10)
         d_h_square_3 = np.square(u_tanh, s11_2)
         d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s11_2)
         d_d_h_square = np.square(h, s12)  # h = tanh(x @ W + z)
         d_d_h_difference = np.subtract(_C_1, d_d_h_square, s12)
-        d_h_product_2 = np.multiply(d_h_product, d_h_difference, s13)  # next u = tanh(u * V) + h
-        d_h_product_3 = np.multiply(d_h_product_2, u_index_3, s13)
+        d_h_product_2 = np.multiply(d_h_product, d_h_difference, s13_2)  # next u = tanh(u * V) + h
+        d_h_product_3 = np.multiply(d_h_product_2, u_index_3, s13_2)
         d_h_product_4 = np.multiply(d_h_product_3, d_h_difference_2, s14_2)
         d_h_product_5 = np.multiply(d_h_product_4, u_index_2, s14_2)
         d_h_2_product = np.multiply(d_h_product_5, u_tanh, s2_2)
@@ -2246,7 +2238,7 @@ def hessian_loss(
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_d_u_total = np.add(d_d_h, d_d_u_product_2, s16_2)
         d_d_u_product_3 = np.multiply(d_d_u_total, u_index_2, s16_2)  # next u = tanh(u * V) + h
-        d_h_2_product_5 = np.multiply(d_h_2_negative_2, d_d_u_product_3, s18_2)
+        d_h_2_product_5 = np.multiply(d_h_2_negative_2, d_d_u_product_3, s18)
         d_d_u_product_4 = np.multiply(d_d_u_product_3, d_h_difference_2, s16_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_d_u_total_2 = np.add(d_d_h, d_d_u_product_4, s16_2)
@@ -2254,8 +2246,7 @@ def hessian_loss(
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_2_product_7 = np.multiply(_C_2, d_h_2_product_2[None, :, :, :], s19)
         d_h_2_product_8 = np.multiply(_C_2, d_h_2_product_5[None, :, :, :], s17_2_view)
-        # next u = tanh(u * V) + h
-        d_h_2_product_6 = np.multiply(d_h_2_product_4, d_d_u_product_5, s18_2)
+        d_h_2_product_6 = np.multiply(d_h_2_product_4, d_d_u_product_5, s18)  # next u = tanh(u * V) + h
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_2_product_9 = np.multiply(_C_2, d_h_2_product_6[None, :, :, :], s21)
         d_h_2_concatenate = np.concatenate((d_h_2_product_7, d_h_2_product_8, d_h_2_product_9), 0, s22)
@@ -2313,11 +2304,11 @@ def hessian_loss(
         np.add(d_h_2, d_h_2_product_18, d_h_2)
         np.add(d_h_2, d_h_2_product_24, d_h_2)
         np.add(d_h_2, d_h_2_total_8, d_h_2)
-        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference, s19_view)  # h = tanh(x @ W + z)
-        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_9)
+        H_z_z_product_6 = np.multiply(d_h_2, d_d_h_difference, s19_view)  # h = tanh(x @ W + z)
+        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_6)
         # output y = sum(u, axis=-1) * s
-        H_z_s_product_2 = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s14_2_view)
-        H_z_s_matmul_2_part = np.dot(H_z_s_product_2, H_z_s_full_part)
+        H_z_s_product_3 = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s14_2_view)
+        H_z_s_matmul_2_part = np.dot(H_z_s_product_3, H_z_s_full_part)
         H_z_s_product_5 = np.multiply(d_y_2, d_d_y, s1_2_view)
         H_z_s_matmul_3_part = np.dot(H_z_s_product_5, H_z_s_full_part)
         d_h_3_product = np.multiply(4 * s, d_d_y[:, None], s7_2_view)
@@ -2325,10 +2316,10 @@ def hessian_loss(
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_3_total = np.add(d_h_full_part, d_h_3_product, s1_2)
         d_h_3_product_3 = np.multiply(d_h_3_product_2, u_index_3, s4_2)  # next u = tanh(u * V) + h
-        d_h_3_product_4 = np.multiply(d_h_3_product_3, d_h_difference_2, s10_2)
+        d_h_3_product_4 = np.multiply(d_h_3_product_3, d_h_difference_2, s10)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_3_total_2 = np.add(d_h_3_total, d_h_3_product_3, s1_2)
-        d_h_3_product_5 = np.multiply(d_h_3_product_4, u_index_2, s10_2)  # next u = tanh(u * V) + h
+        d_h_3_product_5 = np.multiply(d_h_3_product_4, u_index_2, s10)  # next u = tanh(u * V) + h
         d_h_3_product_6 = np.multiply(d_h_3_product_5, d_h_difference_3, s11_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_3_total_3 = np.add(d_h_3_total_2, d_h_3_product_5, s1_2)
@@ -2354,7 +2345,7 @@ def hessian_loss(
     np.add(H_z_s, H_z_s_matmul_3, H_z_s)
     # (∂h/∂z)ᵀ d_h_2 + back through the loop over t, tanh' = 1 - tanh²: [4, 4]
     H_z_z = np.empty((4, 4), FLOAT)
-    np.add(d_c, H_z_z_sum_4, H_z_z)
+    np.add(d_c, H_z_z_sum_2, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
     # (∂y/∂s)ᵀ d_y + back through the loop over t
     H_s_s = H_s_s_vdot + H_s_s_vdot_2 + 2 * H_s_s_vdot_3
@@ -2514,7 +2505,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     _scratch = _take(_hessian_matrix_loss_scratch_reverse, B)
     (
         d_d_y_full, d_h_full, H_z_s_full, d_h_2_full, d_h_2_product_10, s1, s2, s3, s4, s5, s6, s7,
-        s8, s6_view, s10, s11, s10_view, s13, s14, s15, s16, s17, s11_view, s19_2, s20, s21_2,
+        s8, s9, s7_view, s11, s6_view, s13, s14, s15, s16, s17, s8_view, s19_2, s20, s21_2,
     ) = _scratch
     u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     u_index_2 = layer_V[1]
@@ -2535,91 +2526,84 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     H_z_z_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
     H_z_z_product = np.multiply(s, H_z_z_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_3 = np.multiply(0, step_sin_by_t[:, None, :], s6)
-    H_z_z_sum = np.add(d_d_z[None, :, :], H_z_z_product_3, s7)
-    d_d_c = d_d_z
-    step_sum_by_t_2 = s8[1:]
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_11, H_z_z_sum_5, step_sum_row) in zip(
-        H_z_z_product, H_z_z_sum, step_sum_by_t_2, strict=True,
-    ):
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_d_c, H_z_z_product_11, s6_view)
-        value_sum_3 = np.add(value_product_3, H_z_z_sum_5, step_sum_row)
-        d_d_c = value_sum_3
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_2 = np.multiply(2, c_by_t, s6_view)
+    H_z_z_product_2 = np.multiply(2, c_by_t, s6)
     d_c_3 = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s10
+    step_sum_by_t = s7
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_10, H_z_z_product_2_2, step_sum_row_2) in zip(
+    for (H_z_z_product_7, H_z_z_product_2_2, step_sum_row) in zip(
         H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c_3, H_z_z_product_10, s3)
-        value_sum_2 = np.add(value_product_2, H_z_z_product_2_2, step_sum_row_2)
+        value_product_2 = np.multiply(d_c_3, H_z_z_product_7, s3)
+        value_sum_2 = np.add(value_product_2, H_z_z_product_2_2, step_sum_row)
         d_c_3 = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
     H_z_z_index = H_z_z_concatenate[1:]
-    H_z_z_concatenate_2 = s8
+    d_d_c = d_d_z
+    step_sum_by_t_2 = s9[1:]
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    for H_z_z_product_8, step_sum_row_2 in zip(H_z_z_product, step_sum_by_t_2, strict=True):
+        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+        value_product_3 = np.multiply(d_d_c, H_z_z_product_8, s7)
+        value_sum_3 = np.add(value_product_3, d_d_z, step_sum_row_2)
+        d_d_c = value_sum_3
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_z_z_concatenate_2 = s9
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
     H_z_z_index_2 = H_z_z_concatenate_2[:4]
     # next c = sin(c) * s + z
-    H_z_s_product_3 = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s10_view)
-    H_z_s_product_4 = np.multiply(H_z_s_product_3, H_z_z_index_2, s7)
+    H_z_s_product_3 = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s7_view)
+    H_z_s_product_4 = np.multiply(H_z_s_product_3, H_z_z_index_2, s11)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_s_sum = np.add.reduce(H_z_s_product_4, (0, 2), out=s3)
-    H_z_z_sin = np.sin(c_by_t, s10)  # next c = sin(c) * s + z
-    H_z_z_negative = np.multiply(H_z_z_sin, -1, s10)
-    H_z_z_product_5 = np.multiply(s, H_z_z_index, s1)
-    H_z_z_product_7 = np.multiply(H_z_z_product_5[:, None, :], H_z_z_negative[:, None, :], s6)
+    H_z_z_sin = np.sin(c_by_t, s7)  # next c = sin(c) * s + z
+    H_z_z_negative = np.multiply(H_z_z_sin, -1, s7)
+    H_z_z_product_4 = np.multiply(s, H_z_z_index, s1)
+    H_z_z_product_5 = np.multiply(H_z_z_product_4[:, None, :], H_z_z_negative[:, None, :], s6_view)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_2 = np.add(2, H_z_z_product_7, s6)
-    H_z_z_product_8 = np.multiply(H_z_z_index_2, H_z_z_sum_2, s7)
+    H_z_z_sum = np.add(2, H_z_z_product_5, s6_view)
+    H_z_z_product_6 = np.multiply(H_z_z_index_2, H_z_z_sum, s11)
     del H_z_z_index_2
-    H_z_z_product_6 = np.multiply(0, H_z_z_index, s6_view)  # next c = sin(c) * s + z
-    H_z_z_product_9 = np.multiply(np.broadcast_to(H_z_z_product_6, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s13)
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_3 = np.add(H_z_z_product_8, H_z_z_product_9, s7)
     d_c = np.full((4, 4), 0, FLOAT)
     step_sum_by_t_3 = s13
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_12, H_z_z_sum_3_2, step_sum_row_3) in zip(
-        H_z_z_product[::-1], H_z_z_sum_3[::-1], step_sum_by_t_3[::-1], strict=True,
+    for (t, H_z_z_product_9, step_sum_row_3) in zip(
+        reversed(range(4)), H_z_z_product[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_c, H_z_z_product_12, s6_view)
-        value_sum_4 = np.add(value_product_4, H_z_z_sum_3_2, step_sum_row_3)
+        value_product_4 = np.multiply(d_c, H_z_z_product_9, s6)
+        H_z_z_product_6_t = H_z_z_product_6.transpose(1, 0, 2)[:, t]
+        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+        value_sum_4 = np.add(value_product_4, H_z_z_product_6_t, step_sum_row_3)
         d_c = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s8)
+    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s9)
     H_z_z_index_3 = H_z_z_concatenate_3[1:]
-    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s6_view)
+    H_z_z_sum_2 = np.add.reduce(H_z_z_index_3, 0, out=s6)
     # next c = sin(c) * s + z
-    H_z_s_product_5 = np.multiply(H_z_z_index_3, step_sin_by_t[:, None, :], s7)
+    H_z_s_product_5 = np.multiply(H_z_z_index_3, step_sin_by_t[:, None, :], s11)
     del H_z_z_index_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_s_sum_2 = np.add.reduce(H_z_s_product_5, (0, 2), out=s14)
-    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), step_sin_by_t, s15)
     d_d_c_2 = np.full((4,), 0, FLOAT)
-    step_sum_by_t_4 = s16[1:]
+    step_sum_by_t_4 = s15[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_13, H_s_s_sum_2, step_sum_row_4) in zip(
-        H_z_z_product, H_s_s_sum, step_sum_by_t_4, strict=True,
+    for (step_sin, H_z_z_product_10, step_sum_row_4) in zip(
+        step_sin_by_t, H_z_z_product, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_d_c_2, H_z_z_product_13, s17)
-        value_sum_5 = np.add(value_product_5, H_s_s_sum_2, step_sum_row_4)
+        value_product_5 = np.multiply(d_d_c_2, H_z_z_product_10, s16)
+        value_sum_5 = np.add(value_product_5, step_sin, step_sum_row_4)
         d_d_c_2 = value_sum_5
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate = s16
+    H_s_s_concatenate = s15
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index = H_s_s_concatenate[:4]
-    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s15)  # next c = sin(c) * s + z
+    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s17)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_product_2 = np.multiply(H_z_z_product_5, H_z_z_negative, s1)
+    H_s_z_product_2 = np.multiply(H_z_z_product_4, H_z_z_negative, s1)
     H_s_z_sum = np.add(2, H_s_z_product_2, s1)
     H_s_z_product_3 = np.multiply(H_s_s_index, H_s_z_sum, s1)
     del H_s_s_index
@@ -2631,25 +2615,25 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     d_c_4 = np.full((4,), 0, FLOAT)
     step_sum_by_t_5 = s4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_14, H_s_z_sum_2_2, step_sum_row_5) in zip(
+    for (H_z_z_product_11, H_s_z_sum_2_2, step_sum_row_5) in zip(
         H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_6 = np.multiply(d_c_4, H_z_z_product_14, s17)
+        value_product_6 = np.multiply(d_c_4, H_z_z_product_11, s16)
         value_sum_6 = np.add(value_product_6, H_s_z_sum_2_2, step_sum_row_5)
         d_c_4 = value_sum_6
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
     H_s_s_vdot_3 = np.vdot(H_s_s_index_2, step_sin_by_t)
-    H_s_z_matmul_2 = np.dot(d_d_y_full, H_s_s_index_2, s17)
+    H_s_z_matmul_2 = np.dot(d_d_y_full, H_s_s_index_2, s16)
     del H_s_s_index_2
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_hessian_matrix_loss_scratch_reverse_block_reverse, size)
         (
-            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9, s10_2, s11_2, s12, s13_2, s14_2, s15_2,
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10, s11_2, s12, s13_2, s14_2, s15_2,
             s16_2, s17_2, s18, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
             s3_2_view, s14_2_view, s7_2_view,
         ) = _scratch
@@ -2674,12 +2658,12 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_d_y = np.dot(u, d_d_y_full, s6_2)  # (∂d_s/∂d_y)ᵀ: [size]
         d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y: [size]
         d_h_product = np.multiply(s, d_y[:, None], s8_2)  # output y = sum(u, axis=-1) * s
-        d_h_2_negative_3 = np.multiply(d_h_product, -1, s9)  # next u = tanh(u * V) + h
+        d_h_2_negative_3 = np.multiply(d_h_product, -1, s9_2)  # next u = tanh(u * V) + h
         d_h_2_product_4 = np.multiply(d_h_2_negative_3, u_tanh_3, s5_2)
         d_h_square = np.square(u_tanh_3, s4_2)
         d_h_difference = np.subtract(_C_1, d_h_square, s4_2)
-        d_h_square_2 = np.square(u_tanh_2, s10_2)
-        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s10_2)
+        d_h_square_2 = np.square(u_tanh_2, s10)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s10)
         d_h_square_3 = np.square(u_tanh, s11_2)
         d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s11_2)
         d_d_h_square = np.square(h, s12)  # h = tanh(x @ W + z)
@@ -2766,8 +2750,8 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         np.add(d_h_2, d_h_2_product_18, d_h_2)
         np.add(d_h_2, d_h_2_product_24, d_h_2)
         np.add(d_h_2, d_h_2_total_8, d_h_2)
-        H_z_z_product_4 = np.multiply(d_h_2, d_d_h_difference, s19_view)  # h = tanh(x @ W + z)
-        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_4)
+        H_z_z_product_3 = np.multiply(d_h_2, d_d_h_difference, s19_view)  # h = tanh(x @ W + z)
+        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_3)
         # output y = sum(u, axis=-1) * s
         H_z_s_product = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s14_2_view)
         H_z_s_matmul_2_part = np.dot(H_z_s_product, H_z_s_full_part)
@@ -2778,10 +2762,10 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_3_total = np.add(d_h_full_part, d_h_3_product, s1_2)
         d_h_3_product_3 = np.multiply(d_h_3_product_2, u_index_3, s4_2)  # next u = tanh(u * V) + h
-        d_h_3_product_4 = np.multiply(d_h_3_product_3, d_h_difference_2, s10_2)
+        d_h_3_product_4 = np.multiply(d_h_3_product_3, d_h_difference_2, s10)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_3_total_2 = np.add(d_h_3_total, d_h_3_product_3, s1_2)
-        d_h_3_product_5 = np.multiply(d_h_3_product_4, u_index_2, s10_2)  # next u = tanh(u * V) + h
+        d_h_3_product_5 = np.multiply(d_h_3_product_4, u_index_2, s10)  # next u = tanh(u * V) + h
         d_h_3_product_6 = np.multiply(d_h_3_product_5, d_h_difference_3, s11_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_3_total_3 = np.add(d_h_3_total_2, d_h_3_product_5, s1_2)
@@ -2806,16 +2790,16 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     np.add(H_z_s, H_z_s_sum_2, H_z_s)
     np.add(H_z_s, H_z_s_matmul_3, H_z_s)
     # (∂h/∂z)ᵀ d_h_2 + back through the loop over t, tanh' = 1 - tanh²: [4, 4]
-    H_z_z = s6_view
-    np.add(d_c, H_z_z_sum_4, H_z_z)
+    H_z_z = s6
+    np.add(d_c, H_z_z_sum_2, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
     # (∂y/∂s)ᵀ d_y + back through the loop over t
     H_s_s = H_s_s_vdot_2 + H_s_s_vdot_3 + 2 * H_s_s_vdot
     # (∂h/∂z)ᵀ d_h_3 + back through the loop over t, tanh' = 1 - tanh²: [4]
-    H_s_z = s17
+    H_s_z = s16
     np.add(d_c_2, H_s_z_matmul_2, H_s_z)
     np.add(H_s_z, H_s_z_matmul, H_s_z)
-    H_concatenate = np.concatenate((H_z_z, H_z_s.reshape((4, 1))), 1, s11_view)
+    H_concatenate = np.concatenate((H_z_z, H_z_s.reshape((4, 1))), 1, s8_view)
     H_concatenate_2 = np.concatenate((H_s_z.reshape((1, 4)), H_s_s.reshape((1, 1))), 1, s19_2)
     H_concatenate_3 = np.concatenate((H_concatenate, H_concatenate_2), 0, s20)
     H_sum = np.add(H_concatenate_3, H_concatenate_3.T, s21_2)
@@ -3820,22 +3804,21 @@ def _hessian_loss_scratch_reverse(B: int) -> tuple[Any, ...]:
     s3 = np.empty((4,), FLOAT)
     s4 = np.empty((4, 4), FLOAT)
     s5 = np.empty((4, 4), FLOAT)
-    s6 = np.empty((4, 1, 4), FLOAT)
-    s7 = np.empty((4, 4, 4), FLOAT)
-    s8 = np.empty((5, 4, 4), FLOAT)
-    s6_view = s6.reshape((4, 4))
-    s10 = np.empty((4, 4), FLOAT)
-    s11 = np.empty((5, 4), FLOAT)
-    s10_view = s10.reshape((4, 1, 4))
+    s6 = np.empty((4, 4), FLOAT)
+    s7 = np.empty((4, 4), FLOAT)
+    s8 = np.empty((5, 4), FLOAT)
+    s9 = np.empty((5, 4, 4), FLOAT)
+    s7_view = s7.reshape((4, 1, 4))
+    s11 = np.empty((4, 4, 4), FLOAT)
     s1_view = s1.reshape((4, 1, 4))
-    s14 = np.empty((4, 4, 4), FLOAT)
-    s15 = np.empty((4,), FLOAT)
-    s16 = np.empty((4, 4), FLOAT)
-    s17 = np.empty((5, 4), FLOAT)
-    s18 = np.empty((4,), FLOAT)
+    s13 = np.empty((4, 4, 4), FLOAT)
+    s14 = np.empty((4,), FLOAT)
+    s15 = np.empty((5, 4), FLOAT)
+    s16 = np.empty((4,), FLOAT)
+    s17 = np.empty((4, 4), FLOAT)
     return (
         d_d_y_full, d_h_full, H_z_s_full, d_h_2_full, d_h_2_product_10, s1, s2, s3, s4, s5, s6, s7,
-        s8, s6_view, s10, s11, s10_view, s1_view, s14, s15, s16, s17, s18,
+        s8, s9, s7_view, s11, s1_view, s13, s14, s15, s16, s17,
     )
 
 
@@ -3849,16 +3832,16 @@ def _hessian_loss_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     s6_2 = np.empty((size,), FLOAT)
     s7_2 = np.empty((size,), FLOAT)
     s8_2 = np.empty((size, 1), FLOAT)
-    s9 = np.empty((size, 1), FLOAT)
-    s10_2 = np.empty((size, 4), FLOAT)
+    s9_2 = np.empty((size, 1), FLOAT)
+    s10 = np.empty((size, 4), FLOAT)
     s11_2 = np.empty((size, 4), FLOAT)
     s12 = np.empty((size, 4), FLOAT)
-    s13 = np.empty((size, 4), FLOAT)
+    s13_2 = np.empty((size, 4), FLOAT)
     s14_2 = np.empty((size, 4), FLOAT)
     s15_2 = np.empty((4, size, 4), FLOAT)
     s16_2 = np.empty((4, size, 4), FLOAT)
     s17_2 = np.empty((4, size, 4), FLOAT)
-    s18_2 = np.empty((4, size, 4), FLOAT)
+    s18 = np.empty((4, size, 4), FLOAT)
     s19 = np.empty((1, 4, size, 4), FLOAT)
     s17_2_view = s17_2.reshape((1, 4, size, 4))
     s21 = np.empty((1, 4, size, 4), FLOAT)
@@ -3871,8 +3854,8 @@ def _hessian_loss_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     s14_2_view = s14_2.reshape((4, size))
     s7_2_view = s7_2.reshape((size, 1))
     return (
-        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9, s10_2, s11_2, s12, s13, s14_2, s15_2,
-        s16_2, s17_2, s18_2, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10, s11_2, s12, s13_2, s14_2, s15_2,
+        s16_2, s17_2, s18, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
         s3_2_view, s14_2_view, s7_2_view,
     )
 
@@ -3917,25 +3900,25 @@ def _hessian_matrix_loss_scratch_reverse(B: int) -> tuple[Any, ...]:
     s3 = np.empty((4,), FLOAT)
     s4 = np.empty((4, 4), FLOAT)
     s5 = np.empty((4, 4), FLOAT)
-    s6 = np.empty((4, 1, 4), FLOAT)
-    s7 = np.empty((4, 4, 4), FLOAT)
-    s8 = np.empty((5, 4, 4), FLOAT)
-    s6_view = s6.reshape((4, 4))
-    s10 = np.empty((4, 4), FLOAT)
-    s11 = np.empty((5, 4), FLOAT)
-    s10_view = s10.reshape((4, 1, 4))
+    s6 = np.empty((4, 4), FLOAT)
+    s7 = np.empty((4, 4), FLOAT)
+    s8 = np.empty((5, 4), FLOAT)
+    s9 = np.empty((5, 4, 4), FLOAT)
+    s7_view = s7.reshape((4, 1, 4))
+    s11 = np.empty((4, 4, 4), FLOAT)
+    s6_view = s6.reshape((4, 1, 4))
     s13 = np.empty((4, 4, 4), FLOAT)
     s14 = np.empty((4,), FLOAT)
-    s15 = np.empty((4, 4), FLOAT)
-    s16 = np.empty((5, 4), FLOAT)
-    s17 = np.empty((4,), FLOAT)
-    s11_view = s11.reshape((4, 5))
+    s15 = np.empty((5, 4), FLOAT)
+    s16 = np.empty((4,), FLOAT)
+    s17 = np.empty((4, 4), FLOAT)
+    s8_view = s8.reshape((4, 5))
     s19_2 = np.empty((1, 5), FLOAT)
     s20 = np.empty((5, 5), FLOAT)
     s21_2 = np.empty((5, 5), FLOAT)
     return (
         d_d_y_full, d_h_full, H_z_s_full, d_h_2_full, d_h_2_product_10, s1, s2, s3, s4, s5, s6, s7,
-        s8, s6_view, s10, s11, s10_view, s13, s14, s15, s16, s17, s11_view, s19_2, s20, s21_2,
+        s8, s9, s7_view, s11, s6_view, s13, s14, s15, s16, s17, s8_view, s19_2, s20, s21_2,
     )
 
 
@@ -3949,8 +3932,8 @@ def _hessian_matrix_loss_scratch_reverse_block_reverse(size: int) -> tuple[Any, 
     s6_2 = np.empty((size,), FLOAT)
     s7_2 = np.empty((size,), FLOAT)
     s8_2 = np.empty((size, 1), FLOAT)
-    s9 = np.empty((size, 1), FLOAT)
-    s10_2 = np.empty((size, 4), FLOAT)
+    s9_2 = np.empty((size, 1), FLOAT)
+    s10 = np.empty((size, 4), FLOAT)
     s11_2 = np.empty((size, 4), FLOAT)
     s12 = np.empty((size, 4), FLOAT)
     s13_2 = np.empty((size, 4), FLOAT)
@@ -3971,7 +3954,7 @@ def _hessian_matrix_loss_scratch_reverse_block_reverse(size: int) -> tuple[Any, 
     s14_2_view = s14_2.reshape((4, size))
     s7_2_view = s7_2.reshape((size, 1))
     return (
-        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9, s10_2, s11_2, s12, s13_2, s14_2, s15_2,
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10, s11_2, s12, s13_2, s14_2, s15_2,
         s16_2, s17_2, s18, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
         s3_2_view, s14_2_view, s7_2_view,
     )
