@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from functools import cache
 
@@ -26,7 +25,7 @@ from graphc.targets.numpy.functions.record import graph_record, records
 from graphc.targets.numpy.functions.trace import records as trace_records
 from graphc.targets.numpy.functions.trace import tables, trace
 from graphc.targets.numpy.functions.writers import write_derived
-from graphc.targets.numpy.printing.copied import definitions_of
+from graphc.targets.numpy.printing.copied import called_of, definitions_of, words_in
 from graphc.targets.numpy.printing.families import show_path, tuple_rows
 from graphc.targets.numpy.printing.literals import definitions
 from graphc.targets.numpy.printing.scratch import programs, scratch_functions, take_scratch
@@ -184,20 +183,9 @@ def ready_made() -> dict[str, str]:
 
 def parts_for(read: Iterable[str]) -> list[str]:
     """List the ready-made functions called where these names are read, in their own order."""
-    sources = ready_made()
-    needed: set[str] = set()
-    pending = sources.keys() & read
-    while pending:
-        needed |= pending
-        pending = sources.keys() & {name for part in pending for name in words_of(part)}
-        pending -= needed
-    return [name for name in sources if name in needed]
+    return called_of(ready_made(), read)
 
 
-@cache
 def words_of(part: str) -> frozenset[str]:
-    """Return the words of a ready-made function, among which are the names that it reads.
-
-    That it passes, and that nothing else in it is called as a name, the tests hold.
-    """
-    return frozenset(re.findall(r"[A-Za-z_]\w*", ready_made()[part]))
+    """Return the words of a ready-made function, among which are the names that it reads."""
+    return words_in(ready_made()[part])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from graphc.targets.numpy.printing.copied import definitions_of
+from graphc.targets.numpy.printing.copied import called_of, definitions_of
 from graphc.targets.numpy.runtime.lacking import FILES, HELPERS
 
 OWN = {name: function.__name__ for name, function in HELPERS.items()}
@@ -36,16 +36,4 @@ def ready_made() -> dict[str, str]:
 def parts_for(read: Iterable[str]) -> list[str]:
     """Return those that are called where these names are read, in their own order."""
     sources = ready_made()
-    needed: set[str] = set()
-    pending = sources.keys() & read
-    while pending:
-        needed |= pending
-        pending = sources.keys() & {name for part in pending for name in words_of(part)}
-        pending -= needed
-    return [sources[name] for name in sources if name in needed]
-
-
-@cache
-def words_of(part: str) -> frozenset[str]:
-    """Return the words of a ready-made function, among which are the names that it reads."""
-    return frozenset(re.findall(r"[A-Za-z_]\w*", ready_made()[part]))
+    return [sources[name] for name in called_of(sources, read)]
