@@ -295,13 +295,75 @@ def test_values_that_a_stable_form_goes_without_are_named() -> None:
     ("layout", "formula", "words"),
     [
         ("numerator", "∂y/∂x = diag(1 − y²) W", "diagonal, times the matrix itself"),
-        ("denominator", "∂y/∂x = Wᵀ diag(1 − y²)", "the matrix itself, times diagonal"),
+        ("denominator", "∂y/∂x = Wᵀ diag(1 − y²)", "the transpose of the matrix, times diagonal"),
     ],
 )
 def test_words_stand_in_the_order_of_the_factors(layout: str, formula: str, words: str) -> None:
     text = "input x: [3]\nparam W: [2, 3]\noutput y = tanh(W @ x)\nderive vjp y wrt x, W\n"
     found = said("-", "--layout", layout, input=text)
     assert re.search(rf"{re.escape(formula)}, \d × \d: {words}", found), found
+
+
+@pytest.mark.parametrize(
+    ("layout", "told"),
+    [
+        ("numerator", {"v": "a row", "A": "the transpose of the matrix", "p": "rows"}),
+        ("denominator", {"v": "a column", "A": "the matrix itself", "p": "columns"}),
+    ],
+)
+def test_words_say_what_a_jacobian_looks_like_in_the_layout(
+    layout: str, told: dict[str, str]
+) -> None:
+    """In denominator layout all is the transpose: rows are columns, W is what Wᵀ was."""
+    text = """input x: [2]; input v: [2]; input p: [5]
+    param A: [2, 3]
+    u = v @ x
+    w = x @ A
+    q = p[1:3]
+    output y = u + sum(w**2) + sum(q**2)
+    derive grad y wrt v, x, p
+    """
+    found = said("-", "--layout", layout, input=text)
+    assert re.search(rf"∂u/∂v = xᵀ?, \d × \d: {told['v']}\n", found), found
+    assert re.search(rf"∂w/∂x = Aᵀ?, \d × \d: {told['A']}\n", found), found
+    assert re.search(rf"∂q/∂p = .*, \d × \d: selection: {told['p']} of the identity\n", found), (
+        found
+    )
+
+
+def test_a_result_of_a_loop_has_no_part_by_what_it_is_not_computed_of() -> None:
+    """h never reads c: its derivative by c is 0, and no term of the Jacobian."""
+    text = """input x: [3]
+    param c: [3]
+    scan s[t in 0..4] carry h = x, g = c {
+        n = tanh(h)
+        next h, g = n, g * n
+        collect gs = g
+    }
+    output y = sum(h) + sum(g) + sum(gs)
+    derive grad y wrt c, x
+    """
+    found = said("-", input=text)
+    assert "dy/dc = ∂gs/∂c ∂y/∂gs + ∂g/∂c ∂y/∂g   3 × 1\n" in found
+    assert "dy/dx = ∂gs/∂x ∂y/∂gs + ∂g/∂x ∂y/∂g + …   3 × 1   and 1 more way\n" in found
+
+
+def test_counts_are_what_a_pass_takes_beside_the_values() -> None:
+    """Of B, u and A, in multiply-adds; that reverse mode needs not f itself makes it no cheaper."""
+    text = """input x: [3]
+    param A: [4, 3]; param B: [2, 4]
+    u = A @ x
+    output f = B @ u
+    derive jacobian f wrt params
+    """
+    found = said("-", input=text)
+    assert f"The values take {4 * 3 + 2 * 4} multiply-adds" in found
+    (each,) = re.findall(r"  reverse  2 +(\S+) ", found)
+    assert int(each) == 2 * 4 + 2 * 4 + 4 * 3
+
+
+def test_signs_stay_with_the_formula_before_them() -> None:
+    assert not re.search(r"</math>[,.:;)](?!</span>)", said("-", "--format", "html", input=CHAIN))
 
 
 def test_a_letter_of_a_matrix_is_no_name_of_the_file() -> None:

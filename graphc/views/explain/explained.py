@@ -205,7 +205,7 @@ def _seed(asked: Question, node: Node, labels: Labels, setting: Setting) -> Expr
 
 def counts(asked: Question, model: Model) -> tuple[Count, ...]:
     """Count the passes and multiply-adds for J in forward and in reverse mode."""
-    request = Request("", asked.outputs, asked.paths, model.names, "values", False, {})
+    request = Request("", asked.outputs, asked.paths, model.names, "values", True, {})
     rows = sum_dims([node.type.size for node in asked.outputs.values()])
     columns = sum_dims([node.type.size for node in asked.paths.values()])
     values = _multiply_adds(value(request))

@@ -45,6 +45,7 @@ li math { font-size: 1.2em; }
 code { font: .88em ui-monospace, monospace; background: var(--tint); padding: .05em .3em;
   border-radius: 3px; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
+.kept { white-space: nowrap; }
 .wide table { border-collapse: collapse; margin: .6rem 0 1rem; }
 .wide th, .wide td { text-align: left; padding: .25rem .9rem .25rem 0; font-weight: 400;
   border-bottom: 1px solid var(--rim); white-space: nowrap; }
@@ -139,22 +140,31 @@ def _equation(block: Equation) -> str:
 
 
 def _words(words: Inlines) -> str:
-    found = []
-    for word in words:
+    found: list[str] = []
+    closing = ""
+    for word, after in zip(words, (*words[1:], ""), strict=True):
         if isinstance(word, str):
-            found.append(escape(word))
+            found.append(escape(word.removeprefix(closing)))
+            closing = ""
         elif isinstance(word, Code):
             found.append(f"<code>{escape(word.text)}</code>")
         else:
-            found.append(_formula(word))
+            closing = after[0] if isinstance(after, str) and after.startswith(CLOSING) else ""
+            found.append(_formula(word, closing=closing))
     return "".join(found)
 
 
-def _formula(mark: Mark, display: bool = False) -> str:
+CLOSING = (",", ".", ":", ";", ")")
+"""Signs that stay on the line of the formula before them: browsers would break there."""
+
+
+def _formula(mark: Mark, display: bool = False, closing: str = "") -> str:
     """Write a formula, a long one in pieces between which a line may end."""
     style = ' displaystyle="true"' if display else ""
     pieces = _pieces(mark) if _length(mark) > LONG else [mathml(mark)]
-    return "<wbr/>".join(f"<math{style}>{piece}</math>" for piece in pieces)
+    *first, last = [f"<math{style}>{piece}</math>" for piece in pieces]
+    kept = f'<span class="kept">{last}{closing}</span>' if closing else last
+    return "<wbr/>".join((*first, kept))
 
 
 LONG = 24

@@ -17,7 +17,7 @@ from graphc.views.explain.jacobians import Factor, Jacobian
 from graphc.views.explain.local import Local, local
 from graphc.views.explain.loops import derive_loop, indices
 from graphc.views.explain.setting import Region, Seed, Setting
-from graphc.views.explain.stations import below, children_of, reached, stations
+from graphc.views.explain.stations import below, children_of, reached, read_by, stations
 from graphc.views.explain.words import place
 
 
@@ -50,7 +50,7 @@ def region(
     for node in order:
         if node.op in (LOOP, RESULT) or node in given or not node.args:
             continue
-        parents[node] = below(node, steps)
+        parents[node] = below(node.args, steps)
         if not setting.wants(symbols[one] for one in (node, *parents[node])):
             continue
         found = local(
@@ -88,9 +88,9 @@ def _through(
     active: Collection[Node],
     order: Sequence[Node],
 ) -> dict[Node, Edge]:
-    """Return the edges of a result of a loop: to all that the loop reads."""
+    """Return the edges of a result of a loop: to all that it is computed of."""
     made = {}
-    for parent in below(node.args[0], order):
+    for parent in below(read_by(node), order):
         if parent in active and node in active:
             unknown = Jacobian(None, (Factor("loop", node.args[0].attrs["loop"].index),))
             sizes = (node.type.size, parent.type.size)

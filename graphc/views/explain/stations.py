@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 from graphc.ir.graph import SOURCES, Node, reaches_source
-from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, loop_of
+from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, loop_arguments, loop_of
 from graphc.ir.order import topological
 from graphc.records import dataclass, field
 
@@ -100,10 +100,10 @@ def weight_of(node: Node) -> int:
     return 0 if not node.args or plain else 1
 
 
-def below(node: Node, steps: Collection[Node]) -> tuple[Node, ...]:
-    """Return the steps that a step is computed of, by index."""
+def below(args: Iterable[Node], steps: Collection[Node]) -> tuple[Node, ...]:
+    """Return the steps that operands are computed of, by index."""
     found: dict[Node, None] = {}
-    pending = list(node.args)
+    pending = list(args)
     seen: set[Node] = set()
     while pending:
         one = pending.pop()
@@ -115,6 +115,30 @@ def below(node: Node, steps: Collection[Node]) -> tuple[Node, ...]:
         else:
             pending.extend(one.args)
     return tuple(sorted(found, key=lambda one: one.index))
+
+
+def read_by(end: Node) -> tuple[Node, ...]:
+    """Return the arguments of a loop that reach a RESULT of it, in some step, through floats."""
+    node = end.args[0]
+    loop = loop_of(node)
+    initials, sources, captured = loop_arguments(node)
+    number = end.attrs["number"]
+    pending = [loop.results[number], *loop.carried[number : number + 1]]
+    found: set[Node] = set()
+    while pending:
+        one = pending.pop()
+        if one in found:
+            continue
+        found.add(one)
+        if one.type.dtype != "float":
+            continue
+        if one in loop.follow:
+            pending.append(loop.follow[one])
+        elif one not in captured:
+            pending += read_by(one) if one.op is RESULT else one.args
+    inside = (*loop.carried, *(element.node for element in loop.elements), *captured)
+    outside = (*initials, *sources, *captured)
+    return tuple(arg for arg, one in zip(outside, inside, strict=True) if one in found)
 
 
 def children_of(parents: Mapping[Node, Iterable[Node]]) -> dict[Node, list[Node]]:

@@ -55,7 +55,9 @@ def _block(block: Block, wanted: Wanted) -> Equation:
     remark: Inlines = ()
     if block.more or hidden:
         marks.append(Mark("operator", "…"))
-        remark = ("and more ways" if block.more else f"and {hidden} more ways",)
+        remark = (
+            "and more ways" if block.more else f"and {hidden} more way{'' if hidden == 1 else 's'}",
+        )
     size = " × ".join(counted(axis) for axis in block.symbol.shape)
     return Equation(notation(block.symbol), ((joined(marks, "+"), remark),), shape=size)
 

@@ -41,7 +41,7 @@ STRUCTURES: Mapping[str, str] = {
     "stretch": "copies along {axes}",
     "sum": "ones along {axes}",
     "matrix": "the matrix itself",
-    "matrix turned": "the matrix, turned",
+    "matrix turned": "the transpose of the matrix",
     "matrix left": "block diagonal: one matrix for every row",
     "matrix right": "Kronecker product with an identity",
     "outer left": "Kronecker product with an identity",
@@ -56,19 +56,32 @@ STRUCTURES: Mapping[str, str] = {
     "rule": "what the rule states",
     "loop": "through all steps of the loop",
 }
+"""What a Jacobian looks like in numerator layout."""
+
+TRANSPOSED: Mapping[str, str] = {
+    **STRUCTURES,
+    "matrix": STRUCTURES["matrix turned"],
+    "matrix turned": STRUCTURES["matrix"],
+    "dot": "a column",
+    "selection": "selection: columns of the identity",
+    "placement": "placement: rows of the identity",
+}
+"""In denominator layout, where it is the transpose."""
 
 
 def structure(factors: Sequence[Factor], layout: Layout) -> str:
     """Say what a Jacobian looks like, factor by factor as its layout has them."""
     if factors and factors[0].kind == "ways":
         return f"a sum over {factors[0].operation} ways"
-    told = [_structure(factor) for factor in factors]
-    told = told if layout == "numerator" else told[::-1]
+    if layout == "numerator":
+        told = [_structure(factor, STRUCTURES) for factor in factors]
+    else:
+        told = [_structure(factor, TRANSPOSED) for factor in reversed(factors)]
     return ", times ".join(dict.fromkeys(told))
 
 
-def _structure(factor: Factor) -> str:
-    told = STRUCTURES[factor.kind].format(axes=_axes(factor))
+def _structure(factor: Factor, structures: Mapping[str, str]) -> str:
+    told = structures[factor.kind].format(axes=_axes(factor))
     if factor.kind == "sum" and factor.operation == "mean":
         return f"{told} divided by their number"
     if factor.kind == "dense" and factor.axes:

@@ -20,7 +20,7 @@ def tell_costs(priced: tuple[Priced, ...], width: int) -> Markup:
             taken = bool(mode) and mode == one.chosen
             cells = (
                 element("th", element("code", one.name) if not place else "", scope="row"),
-                element("td", f"{mode} ✓" if taken else mode),
+                element("td", f"{mode}\N{NO-BREAK SPACE}✓" if taken else mode),
                 element("td", amount(found.multiply_adds), class_="amount"),
                 element("td", amount(found.written * width), class_="amount"),
             )

@@ -16,6 +16,9 @@ from graphc.targets.numpy.printing.places import name_storage
 from graphc.views.report.links import Of, union
 from graphc.views.report.markup import Markup, element, joined
 
+SHORT = 20
+"""Characters of a polynomial that stands on one line, however narrow its column is."""
+
 NAMED = 300
 """Bars of a curve that say of what they are, at most."""
 
@@ -54,7 +57,8 @@ def amount(dim: Dim) -> str:
     """
     if dim.constant is not None:
         return f"{dim.constant:,}"
-    return f"{str(dim).replace('**', '^').replace('*', '·')}"
+    text = str(dim).replace("**", "^").replace("*", "·").replace("-", "−")
+    return text if len(text) > SHORT else text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 # ---- the curve ----------------------------------------------------------------------------------
