@@ -28,6 +28,7 @@ COLOURS = "graphc/views/colours.css"
 SECTION = re.compile(r'<h[1-4] id="([^"]+)">(.*?)</h[1-4]>', re.S)
 NO_WORDS = re.compile(r'<math.*?</math>|<a class="headerlink".*?</a>|<[^>]+>', re.S)
 PICTURE = re.compile(r'(<img\b[^>]*\bsrc="([^"]+)"[^>]*>)')
+OPTION = re.compile(r"(?<=[ >])--[\w-]+(?=[^<>]*</code>)")
 CODE = re.compile(r"(^ *```.*?^ *```$|(?<![$`])`[^`\n]+`(?!\$))", re.M | re.S)
 
 
@@ -74,11 +75,13 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> 
 
 
 def on_page_content(html: str, *, page: Any, config: Any, files: Files) -> str:
-    """Link pictures to themselves in full size; add the sections of a page to what is searched."""
+    """Link pictures to themselves in full size, keep options on a line; add the sections of a page
+    to what is searched."""
     parts = SECTION.split(html)
     for id, heading, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         section = f"{page.url}#{id}", page.title, _words(heading), _words(text)
         config.extra["sections"].append(section)
+    html = OPTION.sub(r'<span class="option">\g<0></span>', html)
     return PICTURE.sub(r'<a class="picture" href="\2">\1</a>', html)
 
 

@@ -20,10 +20,13 @@ from click.testing import CliRunner, Result
 from graphc.checking.point import Start
 from graphc.cli.app import app
 from graphc.compile.stages import Compilation, Options, load
+from graphc.ir.dims import Dim
 from graphc.source import Source
+from graphc.views.cost import price
 from graphc.views.report import derivation
 from graphc.views.report import page as pages
 from graphc.views.report.reported import Wish, reported
+from graphc.views.report.schedule import amount
 
 ROOT = Path(__file__).resolve().parent.parent
 WISH = Wish(Start(0), "a point that was drawn", check=False)
@@ -506,3 +509,20 @@ def test_the_command_on_a_graph_with_mistakes(tmp_path: Path) -> None:
     assert "unknown name <code>hh</code>" in (tmp_path / "net.html").read_text(encoding="utf-8")
     assert run(tmp_path / "none.graph").exit_code == 1
     assert run(file, "--at", tmp_path / "none.npz").exit_code == 1
+
+
+def test_functions_are_compared_by_the_same_work_at_each_level() -> None:
+    """W x, a sigmoid and a sum: that of the gradient holds that of the values."""
+    text = "input x: [3]\nparam W: [2, 3]\noutput y = sum(sigmoid(W @ x))\nderive grad y wrt W\n"
+    found = {
+        level: price(Compilation(Source("net.graph", text), Options(level=level)))
+        for level in ("-O0", "-O2")
+    }
+    assert found["-O0"] == found["-O2"]
+
+
+def test_short_polynomials_stay_on_a_line_and_long_ones_break_before_a_sign() -> None:
+    size = Dim.symbol("T")
+    assert amount(size * 3773 - 3771) == "3773·T\N{NO-BREAK SPACE}−\N{NO-BREAK SPACE}3771"
+    long = amount(size * size * 352 + size * 213780 + 158123)
+    assert long == "352·T^2 +\N{NO-BREAK SPACE}213780·T +\N{NO-BREAK SPACE}158123"

@@ -147,3 +147,5 @@ def test_pages_and_headings_are_at_hand_on_a_phone(chromium: Browser, site: Path
     assert chromium.ask("document.querySelector('[aria-current]').textContent") == (
         "First ten minutes"
     )
+    option = "document.querySelector('code .option').getClientRects().length"
+    assert chromium.ask(option) == 1, "no line ends between the hyphens of an option"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from graphc.ad.functions import cut
 from graphc.compile.clauses import cheapest
-from graphc.compile.graphs import candidates, split_halves
+from graphc.compile.graphs import both_halves, candidates
 from graphc.compile.stages import Compilation
 from graphc.ops.cost import Cost, cost_of
 from graphc.records import dataclass
@@ -24,10 +25,13 @@ class Priced:
 
 
 def price(compilation: Compilation) -> tuple[Priced, ...]:
-    """Estimate the functions of a module in each mode; raises GraphError."""
+    """Estimate the functions of a module in each mode, after `PASSES`; raises GraphError.
+
+    A level rewrites only what is taken, so that is no work to compare functions and modes by.
+    """
     model, options = compilation.model, compilation.options
     with compilation.open():
-        split = split_halves(model, options)
+        split = cut(both_halves(model))
         forward, backward = (
             Priced(g.name, {"": cost_of(g)}) for g in (split.forward, split.backward)
         )

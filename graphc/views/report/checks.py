@@ -27,13 +27,16 @@ def tell_costs(priced: tuple[Priced, ...], width: int) -> Markup:
             rows.append(element("tr", *cells, class_="taken" if taken else None))
     head = ("function", "mode", "multiply-adds", "bytes written")
     several = any(len(one.costs) > 1 for one in priced)
-    note = (
-        "✓ is the mode that is taken: that of least work, with 32 for each dim that is not known."
-    )
+    note = "The work of the graph as it stands; the schedule counts that of the statements."
+    if several:
+        note += (
+            " ✓ is the mode that is taken: that of least work, with 32 for each dim that is not"
+            " known."
+        )
     return joined(
         [
             element("div", _table(head, rows), class_="wide"),
-            element("p", note, class_="note") if several else Markup(""),
+            element("p", note, class_="note"),
         ]
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from graphc.ir.dims import Dim
@@ -17,7 +18,9 @@ from graphc.views.report.links import Of, union
 from graphc.views.report.markup import Markup, element, joined
 
 SHORT = 20
-"""Characters of a polynomial that stands on one line, however narrow its column is."""
+"""Characters of a polynomial that stands on one line, however narrow its column is; others break
+before a sign."""
+KEPT = "\N{NO-BREAK SPACE}"
 
 NAMED = 300
 """Bars of a curve that say of what they are, at most."""
@@ -58,7 +61,8 @@ def amount(dim: Dim) -> str:
     if dim.constant is not None:
         return f"{dim.constant:,}"
     text = str(dim).replace("**", "^").replace("*", "·").replace("-", "−")
-    return text if len(text) > SHORT else text.replace(" ", "\N{NO-BREAK SPACE}")
+    kept = re.sub(r" (?=[+−])", " " if len(text) > SHORT else KEPT, text)
+    return re.sub(r"(?<=[+−]) ", KEPT, kept)
 
 
 # ---- the curve ----------------------------------------------------------------------------------
