@@ -12,12 +12,10 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from conftest import compiled, module
 from language_references import net321
 
-from graphc.compile.stages import Options, compile_text, load
 from graphc.ops.elementwise.python_floats import ON_NUMBERS
-
-_numbers = itertools.count()
 
 NET = """
 input x: [3]
@@ -36,15 +34,12 @@ derive value loss as v
 
 
 def text_at(level: str, text: str, dtype: str = "float64") -> str:
-    return compile_text(text, options=Options(level=level, dtype=dtype)).text
+    return compiled(text, level=level, dtype=dtype).text
 
 
 def both(text: str, dtype: str = "float64") -> tuple[ModuleType, ModuleType]:
-    levels = ("-O0", "-O2")
-    plain, fast = (
-        load(text_at(level, text, dtype), f"scalars_{next(_numbers)}") for level in levels
-    )
-    return plain, fast
+    """The readable and the fast module; what is written alike is compiled once."""
+    return module(text, level="-O0", dtype=dtype), module(text, level="-O2", dtype=dtype)
 
 
 def leaves(value: Any) -> list[np.ndarray]:
@@ -167,13 +162,17 @@ def test_operation_at_hard_points(where: str, name: str) -> None:
     if "//" not in call and "%" not in call:
         text += f"derive jacobian y wrt {first}{', b' if reads_b else ''} as J\n"
     plain, fast = both(text)
-    for a, b in itertools.product(POINTS, POINTS):
-        for function in ("v", "J"):
-            if hasattr(plain, function):
-                found = getattr(fast, function)(np.float64(a), np.float64(b), *more)
-                expected = getattr(plain, function)(np.float64(a), np.float64(b), *more)
-                for one, other in zip(leaves(found), leaves(expected), strict=True):
-                    np.testing.assert_allclose(one, other, 1e-12, 1e-300, err_msg=f"{call} {a} {b}")
+    pairs = list(itertools.product(map(np.float64, POINTS), repeat=2))
+    for function in ("v", "J"):
+        if hasattr(plain, function):
+            found, expected = (
+                np.array([leaves(getattr(made, function)(a, b, *more)) for a, b in pairs])
+                for made in (fast, plain)
+            )
+            equal = np.isclose(found, expected, 1e-12, 1e-300, equal_nan=True)
+            rows = [place for place, same in enumerate(equal) if not same.all()]
+            wrong = [(pairs[k], found[k], expected[k]) for k in rows]
+            assert not wrong, f"{call}: {wrong}"
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

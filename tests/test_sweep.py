@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import jax.scipy.linalg
 import jax.scipy.special
 import numpy as np
 import pytest
-from conftest import module
+from conftest import LEVELS, module
 from jax import lax
 from operation_references import entry_of
 
@@ -335,20 +336,22 @@ def matrices() -> Iterator[Sweep]:
     yield Sweep("avgpool(a, 2)", pictures, _pool(0.0, lax.add, 0.25))
 
 
-SWEEPS = [*elementwise(), *reductions(), *shapes(), *matrices()]
+FORMULAS = list(elementwise())
+"""What cancels or overflows: these are tried in single precision each time, too."""
+SWEEPS = [*FORMULAS, *reductions(), *shapes(), *matrices()]
+
+
+def swept() -> Iterator[Any]:
+    """Each sweep at both levels in both precisions; what is not always run is marked."""
+    for sweep in SWEEPS:
+        always = {("-O2", "float64")} | ({("-O0", "float32")} if sweep in FORMULAS else set())
+        for at, dtype in itertools.product(LEVELS, TOLERANCE):
+            marks = () if (at, dtype) in always else pytest.mark.long
+            yield pytest.param(sweep, at, dtype, marks=marks, id=f"{sweep}{at}-{dtype}")
 
 
 @pytest.mark.readable  # the levels are told beside the precisions
-@pytest.mark.parametrize(
-    ("at", "dtype"),
-    [
-        ("-O0", "float32"),
-        ("-O2", "float64"),
-        pytest.param("-O0", "float64", marks=pytest.mark.long),
-        pytest.param("-O2", "float32", marks=pytest.mark.long),
-    ],
-)
-@pytest.mark.parametrize("sweep", SWEEPS, ids=str)
+@pytest.mark.parametrize(("sweep", "at", "dtype"), swept())
 def test_gradients_agree_with_jax(sweep: Sweep, at: str, dtype: str) -> None:
     """Of a random cotangent: each element of each gradient, against JAX in float64.
 
