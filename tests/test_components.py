@@ -17,7 +17,7 @@ from operation_references import CALLS
 from sampling import NAMES, Call
 from test_ops import has_derivative
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_levels, compile_text
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, Node, building, source
 from graphc.ir.types import Dtype, Type
@@ -26,18 +26,18 @@ from graphc.ops.elementwise.arithmetic import minus, plus
 from graphc.optimise.scalarise import small_axes
 from graphc.optimise.scalarise.cells import Grid, combine, structural_zero
 from graphc.optimise.scalarise.rules import RULES
-from graphc.source import GraphError
-
-_numbers = itertools.count()
+from graphc.source import GraphError, Source
+from tests.loading import loaded
 
 
 def at(level: str, text: str, dtype: str = "float64") -> ModuleType:
-    made = compile_text(text, options=Options(level=level, dtype=dtype))
-    return load(made.text, f"components_{next(_numbers)}")
+    return loaded(compile_text(text, options=Options(level=level, dtype=dtype)).text)
 
 
 def both(text: str, dtype: str = "float64") -> tuple[ModuleType, ModuleType]:
-    return at("-O0", text, dtype), at("-O2", text, dtype)
+    made = compile_levels(Source("components", text), Options(dtype=dtype), None, ("-O0", "-O2"))
+    plain, fast = (loaded(one.text) for one in made)
+    return plain, fast
 
 
 def leaves(value: Any) -> list[np.ndarray]:

@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from comparing import close, numerical
-from conftest import module
+from conftest import long, module
 from operation_references import CALLS
 from sampling import NAMES, Call
 from test_operations import graph_of, shapes, some
 from test_ops import GRADIENT, has_derivative
 
 from graphc.source import GraphError
-
-pytestmark = pytest.mark.levels
 
 SIZE = 3
 
@@ -30,6 +28,7 @@ def some_calls() -> list[Any]:
     return found
 
 
+@pytest.mark.parametrize("level", [long("-O0"), "-O2"], indirect=True)
 @pytest.mark.parametrize("call", some_calls(), ids=str)
 def test_modes_agree(call: Call) -> None:
     """<u, Jv> = <J'u, v>; the blocks applied; and the blocks by differences of the reference."""

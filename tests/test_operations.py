@@ -48,6 +48,8 @@ def graph_of(call: Call) -> list[str]:
     return (["dim N"] if call.symbolic else []) + call.lines()
 
 
+@pytest.mark.readable  # the level is told here: what is optimised has all the same rules
+@pytest.mark.parametrize("level", [long("-O0"), "-O2"], indirect=True)
 @pytest.mark.parametrize("call", differentiable(), ids=str)
 def test_second_derivative(call: Call) -> None:
     """The gradient is a node: its own gradient is compared with numerical derivatives."""
