@@ -211,6 +211,7 @@ def dims_of(call: Case) -> dict[str, int]:
 
 @pytest.mark.parametrize("call", CASES, ids=str)
 def test_operation(call: Case) -> None:
+    """Itself and its pullback, batched; and whatever both compute, as its axis maps say."""
     with building():
         results, inputs, values = nodes_of(call)
         function = Function(results, inputs, values, dims_of(call))
@@ -218,6 +219,13 @@ def test_operation(call: Case) -> None:
             function.compare(chosen, THREE, 3)
         function.compare(inputs, ONE, 1)
         function.compare(inputs, MANY, 0, 2)
+        back, cotangents = pullback_of(function)
+        if back.results:
+            back.compare(cotangents, THREE, 3)
+            back.compare(cotangents, MANY, 0, 2)
+            back.compare(back.given, THREE, 3)
+        for one in applied(function, back):
+            check_axis_maps_and_views(one, function.dims)
 
 
 def pulled(results: Sequence[Node], inputs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
@@ -232,26 +240,14 @@ def pulled(results: Sequence[Node], inputs: Sequence[Node]) -> tuple[list[Node],
     return ends, [ct for _, ct in seeds]
 
 
-def pullback_of(
-    results: Sequence[Node], inputs: Sequence[Node], values: Values, dims: Mapping[str, int]
-) -> tuple[Function, list[Node]]:
+def pullback_of(of: Function) -> tuple[Function, list[Node]]:
     """The cotangents of the inputs by inputs and cotangents of results; the latter."""
-    ends, cotangents = pulled(results, inputs)
-    samples = computing(results, inputs)(*(values[n] for n in inputs), **dims)
-    floats = [s for s, n in zip(samples, results, strict=True) if n.type.dtype == "float"]
+    ends, cotangents = pulled(of.results, of.given)
+    samples = of.once(*(of.values[n] for n in of.given), **of.dims)
+    floats = [s for s, n in zip(samples, of.results, strict=True) if n.type.dtype == "float"]
     rng = np.random.default_rng(3)
     more = {ct: rng.normal(size=one.shape) for ct, one in zip(cotangents, floats, strict=True)}
-    return Function(ends, [*inputs, *cotangents], {**values, **more}, dims), cotangents
-
-
-@pytest.mark.parametrize("call", CASES, ids=str)
-def test_pullback(call: Case) -> None:
-    with building():
-        function, cotangents = pullback_of(*nodes_of(call), dims_of(call))
-        if function.results:
-            function.compare(cotangents, THREE, 3)
-            function.compare(cotangents, MANY, 0, 2)
-            function.compare(function.given, THREE, 3)
+    return Function(ends, [*of.given, *cotangents], {**of.values, **more}, of.dims), cotangents
 
 
 # ---- loops and stated derivatives ------------------------------------------------------------
@@ -345,7 +341,7 @@ def test_loop(name: str) -> None:
 def test_pullback_of_a_loop(name: str) -> None:
     with building():
         results, inputs, values = loop_of(name)
-        function, cotangents = pullback_of(results, inputs, values, DIMS)
+        function, cotangents = pullback_of(Function(results, inputs, values, DIMS))
         moving = inputs[:2] if name == "until" else inputs
         for chosen in (cotangents, cotangents[:1], moving, [*moving, *cotangents]):
             function.compare(chosen, THREE, 3)
@@ -376,25 +372,19 @@ class Applied:
 seen: set[Any] = set()
 
 
-def applied(call: Case) -> Iterator[Applied]:
-    """Every operation in the graph of a call and of its pullback, on what it first meets there."""
-    results, inputs, values = nodes_of(call)
-    ends, cotangents = pulled(results, inputs)
-    dims = dims_of(call)
+def applied(function: Function, back: Function) -> Iterator[Applied]:
+    """Every operation of a function and its pullback that no call had, on what it meets there."""
+    dims = function.dims
     nodes = []
-    for node in arguments_first([*results, *ends]):
-        key = (node.op, repr(node.attrs), tuple(arg.type for arg in node.args), call.N)
+    for node in arguments_first([*function.results, *back.results]):
+        key = (node.op, repr(node.attrs), tuple(arg.type for arg in node.args), *dims.items())
         if key not in seen and any(arg.rank for arg in node.args):
             seen.add(key)
             nodes.append(node)
     if not nodes:
         return
-    samples = computing(results, inputs)(*(values[n] for n in inputs), **dims)
-    floats = [s for s, n in zip(samples, results, strict=True) if n.type.dtype == "float"]
-    values |= {ct: np.cos(np.nan_to_num(one)) for ct, one in zip(cotangents, floats, strict=False)}
     args = list(dict.fromkeys(arg for node in nodes for arg in node.args))
-    given = [*inputs, *cotangents]
-    known = computing(args, given)(*(values[n] for n in given), **dims)
+    known = computing(args, back.given)(*(back.values[n] for n in back.given), **dims)
     found = dict(zip(args, known, strict=True))
     for node in nodes:
         sources = tuple(
@@ -464,25 +454,22 @@ def compare_parts(one: Applied, onto: int, dims: Mapping[str, int]) -> None:
     np.testing.assert_allclose(found, np.delete(whole, 0, onto), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("call", CASES, ids=str)
-def test_axis_maps_and_views(call: Case) -> None:
-    with building():
-        for one in applied(call):
-            node = one.node
-            found = one.compute(*one.values)
-            shared = {i for i, v in enumerate(one.values) if np.shares_memory(found, v)}
-            is_itself = no_change_of_shape(node) is not None or any(arg.static for arg in node.args)
-            if not is_itself:  # as x / 1 is x
-                assert shared <= {node.op.view_of}
-            maps = node.op.axes(node)
-            assert [len(axes) for axes in maps] == [arg.rank for arg in node.args]
-            for slot, axes in enumerate(maps):
-                for axis, onto in enumerate(axes):
-                    if onto is not None:
-                        assert node.shape[onto] == node.args[slot].shape[axis]
-                        assert stays(one, slot, axis, onto)
-            for axis in sorted({to for axes in maps for to in axes if to is not None}):
-                compare_parts(one, axis, dims_of(call))
+def check_axis_maps_and_views(one: Applied, dims: Mapping[str, int]) -> None:
+    node = one.node
+    found = one.compute(*one.values)
+    shared = {i for i, v in enumerate(one.values) if np.shares_memory(found, v)}
+    is_itself = no_change_of_shape(node) is not None or any(arg.static for arg in node.args)
+    if not is_itself:  # as x / 1 is x
+        assert shared <= {node.op.view_of}
+    maps = node.op.axes(node)
+    assert [len(axes) for axes in maps] == [arg.rank for arg in node.args]
+    for slot, axes in enumerate(maps):
+        for axis, onto in enumerate(axes):
+            if onto is not None:
+                assert node.shape[onto] == node.args[slot].shape[axis]
+                assert stays(one, slot, axis, onto)
+    for axis in sorted({to for axes in maps for to in axes if to is not None}):
+        compare_parts(one, axis, dims)
 
 
 MAPPED = {

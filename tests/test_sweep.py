@@ -351,7 +351,7 @@ def swept() -> Iterator[Any]:
 
 
 @pytest.mark.readable  # the levels are told beside the precisions
-@pytest.mark.parametrize(("sweep", "at", "dtype"), swept())
+@pytest.mark.parametrize(("sweep", "at", "dtype"), list(swept()))
 def test_gradients_agree_with_jax(sweep: Sweep, at: str, dtype: str) -> None:
     """Of a random cotangent: each element of each gradient, against JAX in float64.
 
