@@ -154,8 +154,8 @@ def test_backward_makes_its_own() -> None:
 
 NUMBERS = """
 dim T
-input x: [T, 3]
-input _C_0_5: [3]
+input x: [T, 40]
+input _C_0_5: [40]
 scan walk[t in T] carry h = _C_0_5 {
     u = 1 / (1 + 0.5 * h * x[t, :]**2)
     next h = maximum(u - 0.1 * tanh(h + 1e-5), 0.5) + _C_0_5 / 7
@@ -180,7 +180,7 @@ def test_numbers_in_loops_have_the_dtype_of_the_module(dtype: str, tolerance: fl
         r"^ {8}.*np\.(add|subtract|multiply|divide)\(-?\d[\d.e-]*,", fast, re.MULTILINE
     )
     rng = np.random.default_rng(2)
-    given = [rng.normal(size=(6, 3)).astype(dtype), rng.normal(size=3).astype(dtype)]
+    given = [rng.normal(size=(6, 40)).astype(dtype), rng.normal(size=40).astype(dtype)]
     found, expected = (load(text, "numbers").value_and_grad_loss(*given) for text in (fast, plain))
     values = [(found[0], expected[0]), *((found[1][p], expected[1][p]) for p in expected[1])]
     for one, other in values:
