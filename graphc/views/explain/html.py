@@ -208,7 +208,11 @@ def _flat(mark: Mark) -> Iterator[Mark]:
         yield Mark("operator", mark.text[0])
         yield from _flat(parts[0])
         yield Mark("operator", mark.text[-1])
-    elif mark.kind in ("raised", "lowered") and parts[0].kind == "fence" and _length(mark) > LONG:
+    elif (
+        mark.kind in ("raised", "lowered")
+        and parts[0].kind in ("fence", "row")
+        and _length(mark) > LONG
+    ):
         *inside, last = _flat(parts[0])
         yield from inside
         yield Mark(mark.kind, "", (last, parts[1]))
