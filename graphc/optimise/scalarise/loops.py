@@ -261,7 +261,8 @@ def _numbers(
     changes = changing(roots, [*given, *whole, *members], loop.index)
     found = {one: one for one in given}
     fixed = {arg for one in changes for arg in one.args} | set(roots)
-    found |= {one: one if one.static else _as_number(one) for one in fixed - changes}
+    for one in sorted(fixed - changes, key=lambda node: node.index):
+        found[one] = one if one.static else _as_number(one)
     for one in arguments_first(roots, found):
         if one in members or (one.op is index and one.args[0] in members):
             found[one] = _as_number(one)
