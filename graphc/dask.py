@@ -7,6 +7,7 @@ computes what, and on who is lost meanwhile.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
@@ -263,7 +264,8 @@ def _with_rows(of: Chunked, whole: Part, part: Part) -> dict[tuple[Any, ...], An
 
 
 def _one_thread() -> None:
-    """Give BLAS one thread in a worker of a cluster: how many it has may change the bits."""
+    """Give a worker of a cluster one thread: of BLAS, since how many it has may change the bits,
+    and of the module's blocks, since other workers have the other cores."""
     try:
         get_worker()
     except ValueError:
@@ -274,6 +276,7 @@ def _one_thread() -> None:
 @cache
 def _limited() -> None:
     threadpool_limits(1, "blas")
+    os.environ.setdefault("GRAPHC_THREADS", "1")
 
 
 # ---- arrays -------------------------------------------------------------------------------------
