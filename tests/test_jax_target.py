@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import socket
 import subprocess
 import sys
 from itertools import chain
@@ -452,6 +453,63 @@ def test_rows_are_spread_over_devices() -> None:
     assert ast.literal_eval(done.stdout) == {
         "h.W": (3,), "h.b": (4,), "z.W": (4,), "z.b": (2,), "x": (3,),
     }  # fmt: skip
+
+
+IN_TWO = """
+import sys
+import jax
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_cpu_collectives_implementation", "gloo")
+place, address = int(sys.argv[1]), sys.argv[2]
+jax.distributed.initialize(coordinator_address=address, num_processes=2, process_id=place)
+import numpy as np
+from graphc.compile.stages import Options, compile_text, load
+text = sys.stdin.read()
+net = load(compile_text(text, options=Options(target="jax", split="B")).text, "net")
+mesh = jax.sharding.Mesh(jax.devices(), ("B",))
+rng = np.random.default_rng(0)
+params, x, label = net.init(seed=0), rng.normal(size=(6, 3)), np.arange(6) % 2
+own = slice(3 * place, 3 * place + 3)
+given = [
+    jax.make_array_from_process_local_data(
+        jax.sharding.NamedSharding(mesh, net.ROWS["arguments"][name]), whole[own]
+    )
+    for name, whole in (("x", x), ("label", label))
+]
+_, found = net.shard(mesh, "value_and_grad_loss")(params, *given)
+plain = load(compile_text(text, options=Options()).text, "plain")
+_, expected = plain.value_and_grad_loss(params, x, label)
+for path, gradient in found.items():
+    here = [(shard.index, np.asarray(shard.data)) for shard in gradient.addressable_shards]
+    for index, part in here:
+        np.testing.assert_allclose(part, expected[path][index], rtol=1e-12, atol=1e-14)
+"""
+
+
+@pytest.mark.long
+def test_rows_are_spread_over_processes() -> None:
+    """Each of two holds its rows; JAX's own runtime adds up what has none."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", IN_TWO, str(place), address],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"JAX_PLATFORMS": "cpu"},
+            cwd=ROOT,
+        )
+        for place in range(2)
+    ]
+    for one in started:
+        assert one.stdin is not None
+        one.stdin.write(NET)
+        one.stdin.close()
+        one.stdin = None
+    said = [one.communicate(timeout=PATIENCE)[1] for one in started]
+    assert [one.returncode for one in started] == [0, 0], said
 
 
 def test_what_does_not_split_is_refused_for_devices_too() -> None:
