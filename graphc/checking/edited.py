@@ -15,7 +15,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,8 +33,10 @@ from graphc.source import Diagnostic, Source, Span, error
 Call = Callable[[ModuleType], Any]
 """A call of a function in a module: in that of graphc, and in the one that is checked."""
 
-SMALL = 64
+SMALL = 16
 """Bytes of a block, so that few positions are several."""
+MANY = 12
+"""Positions of an axis that is several blocks then."""
 
 HARD: Mapping[str, Callable[[Any], Any]] = {
     "zeros": lambda value: np.zeros_like(value),
@@ -155,7 +156,7 @@ def _first_differences(
     """Yield functions that compute something else, at a point, and what."""
     points = [*_points(model)]
     whole = getattr(right, "CACHE", 0), getattr(module, "CACHE", 0)
-    for where, arguments in [*points, *(points[:1] if all(whole) else [])]:
+    for where, arguments in [*points, *(_sized(model, MANY) if all(whole) else [])]:
         for name, call in _calls(right, arguments):
             why = _compared(call, right, module)
             if why:
@@ -172,14 +173,20 @@ def _points(model: Model) -> Iterator[tuple[str, dict[str, Any]]]:
     for seed in range(10, 14):
         wide = random_arguments(model, seed, sizes)
         yield f"a wide point (seed {seed})", _changed(wide, lambda value: 3 * value)
-    for name, size in product(sizes, (1, 12)):
+    yield from _sized(model, 1)
+    yield from _sized(model, MANY)
+    for name, change in HARD.items():
+        yield name, _changed(random_arguments(model, 4, sizes), change)
+
+
+def _sized(model: Model, size: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield arguments with one dim of this size, for each dim."""
+    for name in choose_sizes(model):
         try:
             other = choose_sizes(model, {name: size})
         except ValueError:  # no graph of that size
             continue
         yield f"a point with {name} = {size}", random_arguments(model, 3 + size, other)
-    for name, change in HARD.items():
-        yield name, _changed(random_arguments(model, 4, sizes), change)
 
 
 def _changed(arguments: Any, change: Callable[[Any], Any]) -> Any:
