@@ -11,7 +11,7 @@ import pytest
 
 from graphc.editor.analysis import Analysis, GivenUp, analyse
 from graphc.editor.completion import Known, completion, paths_of
-from graphc.editor.files import Files
+from graphc.editor.files import Files, Open
 from graphc.editor.fixes import fixes
 from graphc.editor.generated import generated
 from graphc.editor.hover import hover
@@ -344,6 +344,17 @@ def test_the_words_of_rules_are_told() -> None:
     assert found is not None
     assert found[0].text == "cotangent"
     assert "cotangent(" in found[1]
+
+
+def test_a_file_of_blocks_alone() -> None:
+    """It has no mistake, and no module: what asks for one has no answer."""
+    text = "block f(a: [K]) -> b: [K] { b = sin(2 * a) }\n"
+    analysis = analyse(Source("blocks.graph", text))
+    opened = Open("blocks.graph", analysis.source)
+    opened.take(analysis)
+    assert opened.paths == ()
+    assert not analysis.sound
+    assert hover(analysis, at(text, "b = sin")) is not None
 
 
 def typed_at_random(seed: int, count: int) -> None:

@@ -147,13 +147,18 @@ def check_source(
         return CheckResult(source.name, of_any_file(wrong.diagnostics))
 
 
+NO_MODULE = "N222"
+"""The code of the note that a file has no mistake, and yet makes no module."""
+
+
 def of_any_file(told: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Return what is wrong with a file that others may import: to have blocks alone is right."""
     from graphc.elaborate.build import BLOCKS_ALONE
 
     message = "the file has blocks alone, which are checked where they are used"
     return tuple(
-        Diagnostic("N222", message, one.span) if one.code == BLOCKS_ALONE else one for one in told
+        Diagnostic(NO_MODULE, message, one.span) if one.code == BLOCKS_ALONE else one
+        for one in told
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from graphc.api.checking import of_any_file
+from graphc.api.checking import NO_MODULE, of_any_file
 from graphc.compile.options import DEFAULTS, Options
 from graphc.compile.stages import Compilation
 from graphc.editor.names import Names, Symbol, names_of
@@ -37,8 +37,8 @@ class Analysis:
 
     @property
     def sound(self) -> bool:
-        """True if the file has no mistake."""
-        return all(one.severity != "error" for one in self.told)
+        """True if a module can be made of the file: it has no mistake, and more than blocks."""
+        return all(one.severity != "error" and one.code != NO_MODULE for one in self.told)
 
     def entry(self, span: Span) -> Entry | None:
         """Return what stands at a place, as far as the compiler came."""
