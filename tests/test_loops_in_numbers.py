@@ -206,6 +206,20 @@ def turned(w: Any, rates: np.ndarray) -> Any:
     return q[0] - q[2]
 
 
+def by_newton(w: Any) -> Any:
+    x = np.array([1.0, 1.5]) + 0 * w
+    for _ in range(5):
+        x = x - (x**3 - w * x - 2) / (3 * x**2 - w)
+    return x[0] + x[1] ** 2
+
+
+def cubed(w: Any, u: np.ndarray) -> Any:
+    x = np.array([w, 1 - w])
+    for one in u:
+        x = 0.3 * np.sin(x**3) + 0.5 * w * one
+    return x.sum()
+
+
 STATES: dict[str, tuple[str, tuple[Any, ...], Any]] = {
     "truth values, and the index": (
         "dim T\ninput u: [T]\nparam w\n"
@@ -237,6 +251,24 @@ STATES: dict[str, tuple[str, tuple[Any, ...], Any]] = {
         "output y = total\n",
         (U, U[:3]),
         inside,
+    ),
+    "a gradient in a step, and names that components have": (
+        "param w\n"
+        "scan s[t in 5] carry x = [1.0, 1.5] {\n"
+        "    f = sum(x**3 * x / 4 - w * x**2 / 2 - 2 * x)\n    x_0 = grad(f, x)\n"
+        "    next x = x - x_0 / (3 * x**2 - w)\n}\n"
+        "x_1 = x[1]\noutput y = x[0] + x_1**2\n",
+        (),
+        by_newton,
+    ),
+    "a rule in a step": (
+        "dim T\ninput u: [T]\nparam w\n"
+        "block cube(a: [2]) -> b: [2] { b = a * a * a; rule vjp a = 3 * a**2 * cotangent(b) }\n"
+        "scan s[t in T] carry x = stack(w, 1 - w) {\n"
+        "    next x = 0.3 * sin(cube(x)) + 0.5 * w * u[t]\n}\n"
+        "output y = sum(x)\n",
+        (U,),
+        cubed,
     ),
     "quaternions": (
         "dim T\ninput rates: [T, 3]\nparam w\n"

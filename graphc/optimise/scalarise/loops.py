@@ -63,16 +63,16 @@ def loops_in_numbers(graph: Graph) -> Graph:
     """Compute the steps of loops with Python's own floats where that pays."""
     rewriting = _Rewriting(graph.names)
     rewriting.rewrite(graph.results.values())
-    if not rewriting.changed:
+    if not rewriting.grids:
         return graph
-    moved = map_graph(graph, rewriting.numbers | rewriting.new)
+    moved = map_graph(graph, rewriting.told)
     return replace(moved, names={**rewriting.spoken, **moved.names})
 
 
 @dataclass(frozen=True, slots=True)
 class _Rewriting:
     """A graph on its way: `ends` are the values that loops end with, `grids` the components of the
-    arrays that `changed` loops make, `numbers` what is told of in the place of scalars of their
+    arrays that loops in numbers make, `numbers` what is told of in the place of scalars of their
     steps, which may be those of other loops, too; `spoken` are the names of components."""
 
     names: Mapping[Node, str]
@@ -81,7 +81,11 @@ class _Rewriting:
     grids: dict[Node, Grid] = field(default_factory=dict)
     numbers: dict[Node, Node] = field(default_factory=dict)
     spoken: dict[Node, str] = field(default_factory=dict)
-    changed: list[Node] = field(default_factory=list)
+
+    @property
+    def told(self) -> ChainMap[Node, Node]:
+        """Return what comments and names are about in the place of each node."""
+        return ChainMap(self.new, self.numbers)
 
     def rewrite(self, roots: Iterable[Node]) -> None:
         """Find what takes the place of each node that the roots reach."""
@@ -108,7 +112,7 @@ class _Rewriting:
         self.rewrite(loop.roots)
         initials, sources, _ = loop_arguments(node)
         elements = [self.element(one.of, one.node, one.axis) for one in loop.elements]
-        spoken = map_adjoints(loop.adjoints, ChainMap(self.new, self.numbers))
+        spoken = map_adjoints(loop.adjoints, self.told)
         made = self.make(
             node,
             replace(loop.map_roots(self.new), elements=tuple(elements), adjoints=spoken),
@@ -119,9 +123,7 @@ class _Rewriting:
         return made
 
     def element(self, of: Node | None, node: Node, axis: int) -> Element:
-        return Element(
-            node, axis, None if of is None else ChainMap(self.new, self.numbers).get(of, of)
-        )
+        return Element(node, axis, None if of is None else self.told.get(of, of))
 
     def make(
         self, node: Node, loop: Loop, initials: Sequence[Node], sources: Sequence[Node]
@@ -171,13 +173,12 @@ class _Rewriting:
                 nexts=nexts,
                 collected=of(loop.collected),
                 until=None if loop.until is None else of([loop.until])[0],
-                adjoints=map_adjoints(loop.adjoints, ChainMap(scalars, self.new, self.numbers)),
+                adjoints=map_adjoints(loop.adjoints, self.told.new_child(scalars)),
             ),
             [_as_number(cell) for one in initials for cell in inside.grid(self.new[one]).nodes],
             vectors,
         )
         self.ends[node] = self.whole(loop, made)
-        self.changed.append(made)
         return made
 
     def vectors(self, source: Node, axis: int) -> list[Node]:
