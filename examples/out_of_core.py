@@ -37,14 +37,35 @@ def write_points(path: Path) -> None:
     held.flush()
 
 
+class NotKept(RuntimeError):
+    """What a step has made is not kept: says which rows it has read, and where to go on."""
+
+
 def keep(path: Path, step: int, losses: list[float], params: Any, state: Any) -> None:
     """Keep all that the next step needs, in one file: the old one is there until the new one is."""
     arrays = {f"params {name}": value for name, value in params.items()}
     for number, one in enumerate(state[1]):
         arrays |= {f"kept{number} {name}": value for name, value in one.items()}
-    new = path.with_suffix(".new.npz")
-    np.savez(new, step=step, losses=losses, **arrays)
-    os.replace(new, path)
+    new = path.with_suffix(".new")
+    try:
+        with new.open("wb") as file:
+            np.savez(file, step=step, losses=losses, **arrays)
+            file.flush()
+            os.fsync(file.fileno())  # a disk that is full says so here at the latest
+        os.replace(new, path)
+    except OSError as why:
+        new.unlink(missing_ok=True)
+        start, stop = rows_of(step - 1)
+        raise NotKept(
+            f"step {step} (rows {start} to {stop - 1}) is not kept in {path}: {why}; make room, and"
+            f" begin again: {f'step {step - 1} is there' if step > 1 else 'nothing is there yet'}"
+        ) from why
+
+
+def rows_of(step: int) -> tuple[int, int]:
+    """Where the batch of a step begins and ends."""
+    start = step * BATCH % POINTS
+    return start, start + BATCH
 
 
 def kept(path: Path) -> tuple[int, list[float], Any, Any]:
@@ -70,8 +91,8 @@ def fit(net: Any, folder: Path, *, at: Any, until: int = STEPS) -> tuple[list[fl
         params = net.init(seed=5)
         step, losses, state = 0, [], DESCENT.start(params)
     while step < until:
-        start = step * BATCH % POINTS
-        loss, grads = loss_of(params, points[start : start + BATCH])
+        start, stop = rows_of(step)
+        loss, grads = loss_of(params, points[start:stop])
         params, state = DESCENT.step(params, grads, state)
         losses.append(float(loss))
         step += 1

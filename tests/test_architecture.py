@@ -82,7 +82,10 @@ PROTOCOL_FILES = ("graphc/editor/server.py", "graphc/editor/protocol.py")
 PYGMENTS_FILES = {"graphc/highlight.py", "graphc/api/showing.py"}  # Pygments comes with rich
 BRIDGES = {
     "graphc/scipy.py": {"scipy"},
-    "graphc/dask.py": {"dask", "distributed", "threadpoolctl"},
+    **{
+        f"graphc/{file}.py": {"dask", "distributed", "threadpoolctl"}
+        for file in ("dask", "bridges/tasks")
+    },
     "graphc/jax.py": {"jax"},
     "graphc/torch.py": {"torch"},
     "graphc/sklearn.py": {"scipy", "sklearn"},

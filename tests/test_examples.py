@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -216,24 +218,73 @@ def test_scipy_lowers_the_loss(digits: ModuleType, script: Callable[[str], Modul
     assert training.accuracy(digits, params, held) > 0.8
 
 
-def test_out_of_core_goes_on_to_the_same_bits(
-    script: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def mixture(script: Callable[[str], ModuleType], tmp_path_factory: Any) -> ModuleType:
+    """The generated module of what is fitted out of core."""
+    made: ModuleType = script("build").load(
+        "out_of_core", tmp_path_factory.mktemp("mixture"), level=2, split="B"
+    )
+    return made
+
+
+@pytest.fixture
+def out_of_core(
+    script: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> ModuleType:
+    """Its script, with few points, which lie in two folders."""
     shown = script("out_of_core")
-    monkeypatch.setattr(shown, "POINTS", 600)
-    monkeypatch.setattr(shown, "BATCH", 200)
-    monkeypatch.setattr(shown, "CHUNK", 70)
-    net = script("build").load("out_of_core", tmp_path, level=2, split="B")
-    folders = [tmp_path / "undisturbed", tmp_path / "stopped"]
-    for folder in folders:
+    for name, size in {"POINTS": 600, "BATCH": 200, "CHUNK": 70}.items():
+        monkeypatch.setattr(shown, name, size)
+    for folder in (tmp_path / "undisturbed", tmp_path / "stopped"):
         folder.mkdir()
         shown.write_points(folder / "points.npy")
-    losses, params = shown.fit(net, folders[0], at="synchronous", until=6)
-    shown.fit(net, folders[1], at="threads", until=2)
-    again, found = shown.fit(net, folders[1], at="threads", until=6)
+    return shown
+
+
+def assert_goes_on_to_the_same_bits(shown: Any, net: ModuleType, folder: Path) -> None:
+    losses, params = shown.fit(net, folder / "undisturbed", at="synchronous", until=6)
+    again, found = shown.fit(net, folder / "stopped", at="threads", until=6)
     assert len(set(losses)) == 6
     assert again == losses
     assert all(params[path].tobytes() == found[path].tobytes() for path in params)
+
+
+def test_out_of_core_goes_on_to_the_same_bits(
+    mixture: ModuleType, out_of_core: Any, tmp_path: Path
+) -> None:
+    out_of_core.fit(mixture, tmp_path / "stopped", at="threads", until=2)
+    assert_goes_on_to_the_same_bits(out_of_core, mixture, tmp_path)
+
+
+def test_out_of_core_goes_on_after_its_disk_was_full(
+    mixture: ModuleType, out_of_core: Any, tmp_path: Path
+) -> None:
+    """The error names the step and its rows; what was kept before is there, and nothing else."""
+    folder = tmp_path / "stopped"
+    expected = {
+        "step 1 (rows 0 to 199) is not kept in ": "nothing is there yet",
+        "step 3 (rows 400 to 599) is not kept in ": "step 2 is there",
+    }
+    for begins, ends in expected.items():
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        with largest_file(700), pytest.raises(out_of_core.NotKept) as told:
+            out_of_core.fit(mixture, folder, at="synchronous", until=3)
+        assert str(told.value).startswith(begins)
+        assert str(told.value).endswith(ends)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+        out_of_core.fit(mixture, folder, at="synchronous", until=2)
+    assert_goes_on_to_the_same_bits(out_of_core, mixture, tmp_path)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let the system take so many bytes of a file, as a disk that is full does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.long

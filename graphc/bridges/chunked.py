@@ -5,7 +5,8 @@ What goes from one process to another is plain: the text of the module, tuples o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,15 @@ Leaves = Mapping[tuple[Any, ...], Any]
 
 class ChunkError(RuntimeError):
     """A chunk could not be computed: says which, and why."""
+
+
+@contextmanager
+def naming(said: str) -> Iterator[None]:
+    """Say of which chunk it is that something fails: raises ChunkError in its place."""
+    try:
+        yield
+    except Exception as why:
+        raise ChunkError(f"{said}: {type(why).__name__}: {why}") from why
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +66,10 @@ class Chunked:
         """Return what the function returns of what all chunks contribute."""
         return self._called("finish")(self.part(part))
 
-    def contribute(self, said: str, arguments: Mapping[str, Any]) -> Part:
-        """Return what a chunk contributes; where that fails, it is said of which."""
-        try:
-            lined_up = {name: _lined_up(value) for name, value in arguments.items()}
-            return tuple(self._called("partial")(**lined_up))
-        except Exception as why:
-            raise ChunkError(f"{said}: {type(why).__name__}: {why}") from why
+    def contribute(self, arguments: Mapping[str, Any]) -> Part:
+        """Return what a chunk contributes."""
+        lined_up = {name: _lined_up(value) for name, value in arguments.items()}
+        return tuple(self._called("partial")(**lined_up))
 
     def without_rows(self, part: Part, rows: int | None = None) -> Part:
         """Return a part with no rows in the results that have them; perhaps of so many in all."""
