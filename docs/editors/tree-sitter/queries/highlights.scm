@@ -1,12 +1,10 @@
-; Colours by the names that editors give them; a later pattern wins.
+; Colours by the names that editors give them. A node has one at most: in some editors the first
+; pattern wins, in others the last.
 
-(NAME) @variable
 (COMMENT) @comment
 (STRING) @string
-(doc (STRING) @string.documentation)
 [(INT) (FLOAT)] @number
 [(true) (false)] @boolean
-(member (INT) @number)
 
 ["import" "from" "as"] @keyword.import
 [
