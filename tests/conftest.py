@@ -22,6 +22,7 @@ import pytest
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.pop("COLUMNS", None)  # what the runner of the tests takes for its terminal
 os.environ["GRAPHC_CACHE"] = tempfile.mkdtemp(prefix="graphc-tests-")
 
 from graphc.compile.stages import Compilation, Options, finished

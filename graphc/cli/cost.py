@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,8 +25,10 @@ from graphc.source import GraphError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from graphc.ir.dims import Dim
     from graphc.views.cost import Priced
 
+FAST = "-O2"
 FARTHEST = 1 << 40  # no dim is looked at beyond this
 
 
@@ -35,20 +38,25 @@ FARTHEST = 1 << 40  # no dim is looked at beyond this
 @MODEL
 @DERIVE
 def cost(file: str, format: str, **given: Any) -> None:
-    """Print the multiply-adds and bytes of each function of FILE, for Jacobians in each mode."""
+    """Print the multiply-adds and bytes of each function of FILE, for Jacobians in each mode.
+
+    They are those of the graph as -O0 computes it; beside them, what is left of them at -O2.
+    """
     from graphc.compile.stages import Compilation, Options
     from graphc.ir.types import FLOAT_BYTES
     from graphc.syntax.parse.parser import read_source
-    from graphc.views.cost import price
+    from graphc.views.cost import compiled_work, price
 
     options = Options(**given)
     try:
-        compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
-        priced = price(compilation)
+        readable = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
+        fast = readable.at(FAST)
+        priced = price(readable)
+        left = compiled_work(fast.programs)
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
-    rows = [row for one in priced for row in _rows(one, FLOAT_BYTES[options.dtype])]
+    rows = [row for one in priced for row in _rows(one, left, FLOAT_BYTES[options.dtype])]
     crossings = {one.name: found for one in priced if (found := crossovers(one.costs))}
     if format == "json":
         click.echo(json.dumps({"functions": rows, "crossovers": crossings}, indent=2))
@@ -61,15 +69,17 @@ def cost(file: str, format: str, **given: Any) -> None:
             click.echo(f"{name}: {line}")
 
 
-def _rows(priced: Priced, width: int) -> list[dict[str, Any]]:
+def _rows(priced: Priced, left: Mapping[tuple[str, str], Dim], width: int) -> list[dict[str, Any]]:
     from graphc.cli.show import number_or_text
 
+    fast = {mode: left[priced.name, mode] for mode in priced.costs if (priced.name, mode) in left}
     return [
         {
             "function": priced.name,
             "mode": mode or "-",
             "multiply_adds": number_or_text(found.multiply_adds),
             "bytes": number_or_text(found.written * width),
+            "multiply_adds_fast": number_or_text(fast[mode]) if mode in fast else None,
             "chosen": mode == priced.chosen,
         }
         for mode, found in priced.costs.items()
@@ -77,29 +87,47 @@ def _rows(priced: Priced, width: int) -> list[dict[str, Any]]:
 
 
 def print_costs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print the table, with the mode that is taken marked where there is a choice.
+    """Print what functions cost, with the mode that is taken marked where there is a choice.
 
-    What is too long for the terminal goes on below, in its column.
+    Where a table has no room in the terminal, each amount has a line of its own.
     """
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("function", "mode"):
-        table.add_column(name, overflow="fold", no_wrap=name == "mode")
-    for name in ("multiply-adds", "bytes written"):
-        table.add_column(name, overflow="fold", justify="right")
-    before = ""
-    for row in rows:
+    heads = ("multiply-adds", "bytes written", f"multiply-adds at {FAST}")
+    cells = []
+    for row, before in zip(rows, (None, *rows), strict=False):
+        repeated = before is not None and before["function"] == row["function"]
         choice = "*" if row["chosen"] and row["mode"] != "-" else ""
-        name = "" if row["function"] == before else row["function"]
-        amounts = (str(row[key]) for key in ("multiply_adds", "bytes"))
-        table.add_row(name, row["mode"] + choice, *amounts)
-        before = row["function"]
-    console.print(table)
+        amounts = (row[key] for key in ("multiply_adds", "bytes", "multiply_adds_fast"))
+        texts = ["" if one is None else str(one) for one in amounts]
+        cells.append(["" if repeated else row["function"], row["mode"] + choice, *texts])
+    columns = zip(("function", "mode", *heads), *cells, strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    if sum(widths) + 2 * len(widths[1:]) <= console.width:
+        for place, (name, mode, *texts) in enumerate((("function", "mode", *heads), *cells)):
+            padded = [text.rjust(size) for text, size in zip(texts, widths[2:], strict=True)]
+            line = "  ".join((name.ljust(widths[0]), mode.ljust(widths[1]), *padded))
+            console.print(line.rstrip(), style=None if place else "dim")
+    else:
+        for line in _stacked(cells, heads, widths[1], console.width):
+            console.print(line, crop=False, soft_wrap=True)
     if any(row["chosen"] and row["mode"] != "-" for row in rows):
         console.print(
             "* the mode that is taken: that of least work, with 32 for each dim that is not known"
         )
+
+
+def _stacked(
+    cells: Sequence[Sequence[str]], heads: Sequence[str], room: int, width: int
+) -> Iterator[str]:
+    """Yield a line for each function, and below it one for each amount, by mode."""
+    for name, mode, *amounts in cells:
+        if name:
+            yield name
+        for head, text in zip(heads, amounts, strict=True):
+            if text:
+                start = f"  {mode.ljust(room)}  "
+                yield from wrap(f"{text} {head}", width, initial_indent=start,
+                                subsequent_indent=" " * len(start))  # fmt: skip
+                mode = ""
 
 
 def crossovers(costs: Mapping[str, Any]) -> list[str]:

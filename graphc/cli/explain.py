@@ -21,6 +21,7 @@ from graphc.cli.options import (
     format_said_by,
     read_bytes,
 )
+from graphc.cli.tables import ROOMY, terminal
 from graphc.cli.write import replace
 from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, Layout, detail_of
@@ -113,23 +114,19 @@ def explain(
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
-    text = printed(found, kind)
     if out in ("", STANDARD):
-        click.echo(text, nl=False)
+        click.echo(printed(found, kind, terminal().width), nl=False)
     else:
-        replace(Path(out), text)
+        replace(Path(out), printed(found, kind))
 
 
-def printed(told: Document, kind: str) -> str:
-    """Print a document in a format."""
-    from rich.console import Console
-
+def printed(told: Document, kind: str, width: int = ROOMY) -> str:
+    """Print a document in a format; text is at most as wide as this."""
     from graphc.views.explain.html import page
     from graphc.views.explain.latex import paper
     from graphc.views.explain.markdown import markdown
-    from graphc.views.explain.plain import WIDTH, plain
+    from graphc.views.explain.plain import plain
 
     if kind == "text":
-        console = Console()
-        return plain(told, max(40, console.width) if console.is_terminal else WIDTH)
+        return plain(told, width)
     return {"markdown": markdown, "latex": paper, "html": page}[kind](told)

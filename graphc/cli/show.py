@@ -83,7 +83,7 @@ def show_(file: str, function: Sequence[str], after: str, format: str, **given: 
         print_function(console, one)
     symbolic = any(isinstance(one["peak"], str) for one in functions)
     why = ", with 32 for each dim that is not known" if symbolic else ""
-    click.echo(f"\n* the peak is while this runs{why}; arguments do not count")
+    console.print(f"\n* the peak is while this runs{why}; arguments do not count")
 
 
 def _select(compiled: Compiled, names: Sequence[str]) -> list[Derived]:

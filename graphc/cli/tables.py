@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -13,19 +14,22 @@ Told = Mapping[str, Any]
 NUMBERS = ("bytes", "memory", "multiply-adds", "live", "bytes written")
 ROOMY = 100
 """Columns of a table of statements; where there are fewer, each statement has lines of its own."""
+NARROWEST = 40
+"""Columns that are taken for there, however narrow a terminal is."""
 WIDEST = {"variable": 22, "type": 12, "memory": 12, "bytes": 12, "multiply-adds": 13, "live": 14}
 """The most that a column takes; `is` gets what the others leave, and at least so much:"""
 LEAST = 17
 
 
 def terminal(error: bool = False) -> Console:
-    """Return the terminal, as wide as it is; what goes elsewhere is ROOMY."""
+    """Return what is printed to: as wide as COLUMNS says, or as the terminal is, else ROOMY."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, stderr=error)
-    if console.is_terminal:
-        return console
-    return Console(highlight=False, markup=False, width=ROOMY, stderr=error)
+    if not console.is_terminal and not os.environ.get("COLUMNS", "").isdecimal():
+        console.width = ROOMY
+    console.width = max(console.width, NARROWEST)
+    return console
 
 
 def widest(width: int) -> dict[str, int]:

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from graphc.ad.functions import Split
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
-from graphc.ir.dims import sum_dims
-from graphc.ir.graph import COTANGENT, TANGENT, Graph, Node, arguments_first
+from graphc.ir.graph import COTANGENT, TANGENT, Graph, Node
 from graphc.kinds import BACKWARD, FORWARD, Kind
 from graphc.names import Identifiers, flat
+from graphc.ops.cost import cost_of
 from graphc.plan.buffers.destinations import with_destinations
 from graphc.plan.lower import plan
 from graphc.plan.module import Derived
@@ -104,5 +104,5 @@ def plan_graph(
     places: Mapping[str, str] = {}
     if planned and kind.returns == "gradients":
         program, places = with_destinations(program, wrt, taken)
-    flops = sum_dims(n.op.flops(n) for n in arguments_first(graph.results.values(), given))
-    return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)
+    work = cost_of(graph, given).multiply_adds
+    return Derived(program, kind, outputs, tuple(wrt.items()), work, destinations=places)

@@ -8,10 +8,10 @@ chosen by them is checked in tests and benchmarks, not the ratios themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from graphc.ir.dims import Dim, sum_dims
-from graphc.ir.graph import Graph, Node
+from graphc.ir.graph import Graph, Node, arguments_first
 from graphc.ir.loop import LOOP, all_steps, body, loop_of
 from graphc.ir.sizes import TYPICAL, estimate, typical
 from graphc.ops.elementwise.arithmetic import accumulate
@@ -50,9 +50,9 @@ class Cost:
         return estimate(work, {name: known.get(name, TYPICAL) for name in work.symbols})
 
 
-def cost_of(graph: Graph) -> Cost:
-    """Sum the cost of a graph's nodes; what only changes how memory is seen is free."""
-    return _total(graph.nodes)
+def cost_of(graph: Graph, given: Container[Node] = ()) -> Cost:
+    """Sum the cost of what a graph computes of what is given."""
+    return _total(arguments_first(graph.results.values(), given))
 
 
 def _total(nodes: Iterable[Node]) -> Cost:
@@ -64,9 +64,10 @@ def _total(nodes: Iterable[Node]) -> Cost:
             inside = _total(body(loop))
             adds.append(all_steps(inside.multiply_adds, loop))
             written.append(all_steps(inside.written, loop))
-        elif node.args and not node.static and (node.op.view_of is None or node.op is in_rows):
-            adds.append(node.op.flops(node))
-            written.append(node.type.size)
+            continue
+        adds.append(node.op.flops(node))
+        if node.args and not node.static and (node.op.view_of is None or node.op is in_rows):
+            written.append(node.type.size)  # what only changes how memory is seen is free
     return Cost(sum_dims(adds), sum_dims(written))
 
 

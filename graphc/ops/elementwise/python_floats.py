@@ -163,7 +163,17 @@ def _guard(kernel: Elementwise, taken: Elementwise, operands: Sequence[Arg]) -> 
 def _on_numbers(op: Op, own: Elementwise | None) -> Op | None:
     if op.name not in ON_NUMBERS:
         return None
-    return _with_kernel(op, own or op.kernel)
+    if own is None:
+        return _with_kernel(op, op.kernel)
+    return replace(_with_kernel(op, own), flops=lambda node: Dim.of(_work(own)))
+
+
+def _work(kernel: object) -> int:
+    """Count the multiply-adds of a number of its own kernel."""
+    if not isinstance(kernel, Elementwise):
+        return 0
+    own = {"exp": 20, "log1p": 20, "cast": 0}.get(kernel.name, 1)
+    return own + sum(map(_work, kernel.operands))
 
 
 @cache

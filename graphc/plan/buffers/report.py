@@ -217,9 +217,10 @@ class _Walk:
         """Yield a loop: what it starts from and stacks, and its second step."""
         variables = program.variables
         loop = loop_of(step.node)
-        start = self.live
+        start, work = self.live, NOTHING
         for name, initial in step.carries:
             found = self.value(initial, variables) if initial not in variables else None
+            work += NOTHING if found is None else self._work(initial, variables, self.last)
             known = self.variables.get(variables.get(initial, ""), frozenset())
             objects = known if found is None else found.objects | self.new(found.new)
             if found is not None:
@@ -246,8 +247,8 @@ class _Walk:
         targets = ", ".join(
             name for name, _ in (*step.carries, *((n, e) for n, _, e in step.stacks))
         )
-        flops = step.node.op.flops(step.node).substitute(self.last) if self.works else NOTHING
-        yield Row(depth, program, targets, step, flops, made, None, step.frees, during, self.live)
+        work += step.node.op.flops(step.node).substitute(self.last) if self.works else NOTHING
+        yield Row(depth, program, targets, step, work, made, None, step.frees, during, self.live)
         yield from rows
 
     def _hand_on(self, step: LoopStep, loop: Loop) -> None:

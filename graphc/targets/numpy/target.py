@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Graph
+from graphc.ops.cost import cost_of
 from graphc.optimise.loops.fusion import prune_loops
 from graphc.optimise.scalarise.loops import loops_in_numbers
 from graphc.optimise.scalarise.python_floats import by_number
@@ -24,7 +25,10 @@ def in_python_floats(one: Derived, graph: Graph, begin: Entry) -> Derived:
         return one
     numbers = by_number(graph)
     found = numbers and plan_numbers(numbers, begin, one.program, begin.taken)
-    return replace(one, program=found[0], numbers=found[1]) if found else one
+    if not numbers or not found:
+        return one
+    work = cost_of(numbers.graph).multiply_adds
+    return replace(one, program=found[0], numbers=found[1], flops=work)
 
 
 NUMPY = Target(

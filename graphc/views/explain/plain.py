@@ -34,8 +34,9 @@ def _blocks(blocks: Sequence[Block], width: int) -> Iterator[str]:
     for block in blocks:
         match block:
             case Heading(depth, words):
-                text = _words(words)
-                yield from ("", text, ("=" if depth == 1 else "-") * _wide(text), "")
+                lines = wrap(_words(words), width, break_long_words=False)
+                rule = ("=" if depth == 1 else "-") * max(map(_wide, lines))
+                yield from ("", *lines, rule, "")
             case Paragraph(words):
                 yield from (*wrap(_words(words), width, break_long_words=False), "")
             case Items(items):
@@ -83,13 +84,18 @@ def _equation(block: Equation, width: int) -> Iterator[str]:
             continue
         yield from _folded(text, len(indent) + 3, width)
         if behind:
-            yield f"{indent}   {behind.strip()}"
+            yield from _folded(f"{indent}   {behind.strip()}", len(indent) + 3, width)
     yield ""
 
 
 def _folded(text: str, indent: int, width: int) -> list[str]:
-    return wrap(text, width, subsequent_indent=" " * min(indent, width // 2),
-                break_long_words=False)  # fmt: skip
+    """Fold a text whose lines begin under each other, so far in as leaves room for each word."""
+    head, rest = text[:indent], text[indent:]
+    longest = max(map(_wide, rest.split()), default=0)
+    start = " " * max(4, min(indent, width // 2, width - longest))
+    if head.strip():
+        return wrap(text, width, subsequent_indent=start, break_long_words=False)
+    return wrap(rest, width, initial_indent=start, subsequent_indent=start, break_long_words=False)
 
 
 def _table(block: Table, width: int) -> Iterator[str]:

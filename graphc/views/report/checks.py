@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graphc.checking.derivatives import Checked
+from graphc.ir.dims import Dim
 from graphc.views.cost import Priced
 from graphc.views.report.markup import Markup, element, joined
 from graphc.views.report.schedule import amount
 from graphc.views.report.source import tell_diagnostics
 
 
-def tell_costs(priced: tuple[Priced, ...], width: int) -> Markup:
-    """Write the multiply-adds and bytes of each function, in each mode; that taken is marked."""
+def tell_costs(
+    priced: tuple[Priced, ...], compiled: Mapping[tuple[str, str], Dim], level: str, width: int
+) -> Markup:
+    """Write the multiply-adds and bytes of each function, in each mode; that taken is marked.
+
+    Beside them stands the work of those that are `compiled`, at this level.
+    """
     rows = []
     for one in priced:
         for place, (mode, found) in enumerate(one.costs.items()):
             taken = bool(mode) and mode == one.chosen
-            cells = (
+            cells = [
                 element("th", element("code", one.name) if not place else "", scope="row"),
                 element("td", f"{mode}\N{NO-BREAK SPACE}✓" if taken else mode),
                 element("td", amount(found.multiply_adds), class_="amount"),
                 element("td", amount(found.written * width), class_="amount"),
-            )
+            ]
+            if compiled:
+                left = compiled.get((one.name, mode))
+                told = "" if left is None else amount(left)
+                cells.append(element("td", told, class_="amount"))
             rows.append(element("tr", *cells, class_="taken" if taken else None))
-    head = ("function", "mode", "multiply-adds", "bytes written")
+    head = ["function", "mode", "multiply-adds", "bytes written"]
+    head += [f"multiply-adds at {level}"] if compiled else []
     several = any(len(one.costs) > 1 for one in priced)
-    note = "The work of the graph as it stands; the schedule counts that of the statements."
+    note = "The work of the graph as it stands, and that of the statements of the schedule."
     if several:
         note += (
             " ✓ is the mode that is taken: that of least work, with 32 for each dim that is not"
@@ -41,7 +52,7 @@ def tell_costs(priced: tuple[Priced, ...], width: int) -> Markup:
     )
 
 
-def _table(head: tuple[str, ...], rows: list[Markup]) -> Markup:
+def _table(head: Sequence[str], rows: list[Markup]) -> Markup:
     columns = (
         element("th", one, scope="col", class_="amount" if place > 1 else None)
         for place, one in enumerate(head)

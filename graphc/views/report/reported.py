@@ -12,7 +12,7 @@ from graphc.ir.graph import Node
 from graphc.ir.types import FLOAT_BYTES
 from graphc.records import dataclass, replace
 from graphc.source import Diagnostic, GraphError
-from graphc.views.cost import price
+from graphc.views.cost import compiled_work, price
 from graphc.views.explain.choices import Layout
 from graphc.views.explain.explained import crowded, explained
 from graphc.views.explain.telling import document
@@ -165,8 +165,9 @@ def _code(compilation: Compilation, wish: Wish) -> Panel:
 
 
 def _cost(compilation: Compilation, wish: Wish) -> Panel:
-    width = FLOAT_BYTES[compilation.stated.dtype]
-    return Panel("cost", "Cost", tell_costs(price(compilation), width))
+    width, level = FLOAT_BYTES[compilation.stated.dtype], compilation.options.level
+    compiled = {} if crowded(compilation) else compiled_work(compilation.programs)
+    return Panel("cost", "Cost", tell_costs(price(compilation), compiled, level, width))
 
 
 def _check(compilation: Compilation, wish: Wish) -> Panel:

@@ -68,7 +68,7 @@ GRAPH: dict[str, Any] = {
     'multiply_adds': {
         'forward': 8,
         'backward': 11,
-        'J': 10,
+        'J': 14,
         'hvp_f': 12,
     },
     'bytes': {

@@ -116,9 +116,9 @@ GRAPH: dict[str, Any] = {
     'multiply_adds': {
         'forward': 174,
         'backward': 29,
-        'gradients': 203,
-        'row': 203,
-        'A': 179,
+        'gradients': 226,
+        'row': 226,
+        'A': 194,
         'B': 0,
         'S': 100,
         'pull_B': 119,

@@ -87,7 +87,7 @@ GRAPH: dict[str, Any] = {
     'multiply_adds': {
         'forward': 229,
         'backward': 198,
-        'grad_L': 418,
+        'grad_L': 501,
     },
     'bytes': {
         'params': 480,

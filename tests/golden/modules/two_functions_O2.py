@@ -88,10 +88,10 @@ GRAPH: dict[str, Any] = {
     'multiply_adds': {
         'forward': 8,
         'backward': 11,
-        'blocks': 10,
-        'J': 10,
+        'blocks': 14,
+        'J': 14,
         'grad_f': 5,
-        'grad_g': 5,
+        'grad_g': 9,
         'push': 19,
         'pull': 19,
     },
