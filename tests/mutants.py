@@ -329,7 +329,7 @@ def write_list(found: Mapping[Mutant, str]) -> None:
 
 
 def replay(processes: int, seconds: float) -> int:
-    """Run the list: each mutant against the file that noticed it, then against all.
+    """Run the list: each mutant against the file that noticed it, the texts of all, then the rest.
 
     Writes who noticed it now, and returns how many survive.
     """
@@ -337,7 +337,8 @@ def replay(processes: int, seconds: float) -> int:
     for place in gone:
         print(f"{place}: no longer there")
     everything = sorted(str(one.relative_to(ROOT)) for one in (ROOT / "tests").glob("test_*.py"))
-    files = {one: sorted(everything, key=lambda file: file != one.noticed) for one in mutants}
+    first = {one: (one.noticed, EVERY_MODULE) for one in mutants}
+    files = {one: sorted(everything, key=lambda file: file not in first[one]) for one in mutants}
     found = test(mutants, files, processes, seconds)
     write_list({one: noticed or one.noticed for one, noticed in found.items()})
     return sum(not noticed for noticed in found.values())
