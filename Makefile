@@ -32,6 +32,8 @@ help:
 demo: $(VENV)/ready.examples
 	@$(RUN) examples/demo.py
 
+# What the tests start loads the package from bytecode, also where nobody else is to keep any.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
 test: tests = not long
 test-all: tests = long or not long
 test test-all: $(VENV)/ready.test

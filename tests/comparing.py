@@ -135,6 +135,8 @@ LAYOUTS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "of the other byte order": lambda a: a.astype(a.dtype.newbyteorder()),
 }
 """Equal arrays whose memory lies otherwise; all of them can be had of any array."""
+STRIDES = ("Fortran-ordered", "reversed", "strided")
+"""Those of the layouts whose elements NumPy reaches by other strides."""
 
 
 def overlapping(arguments: Sequence[np.ndarray]) -> list[np.ndarray]:

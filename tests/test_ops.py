@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from comparing import LAYOUTS, close, complex_steps, exact, numerical, overlapping, watched
+from comparing import LAYOUTS, STRIDES, close, complex_steps, exact, numerical, overlapping, watched
 from conftest import compiled, long, module
 from operation_references import CALLS, NO_TENSORS, OPERATORS
 from sampling import NAMES, Call
@@ -382,23 +382,29 @@ def check_transposes(derived: Derived, number: int, found: Run) -> None:
 def test_layouts_of_memory(name: str, level: str) -> None:
     """However an array lies in memory, the results have the same bits, and it is not written to.
 
-    Each level in a precision of its own: how an array is taken in depends on neither.
+    Each level has a precision in which all is tried; in the other one, arrays whose axes lie in
+    another order, backwards or apart.
     """
-    dtype = {"-O0": "float32", "-O2": "float64"}[level]
-    for bundle in bundles(name):
+    every = {"-O0": "float32", "-O2": "float64"}[level]
+    for bundle, dtype in itertools.product(bundles(name), VALUE):
         sample = sample_of(bundle, bundle.sizes[0])
         generated = module(bundle.graph, dtype=dtype)
         flat = cast(sample.flat, dtype)
-        pairs = [(what, flat, [layout(a) for a in flat]) for what, layout in LAYOUTS.items()]
+        known = run(generated, sample, flat, dtype)
+        for what in LAYOUTS if dtype == every else STRIDES:
+            laid_out = [LAYOUTS[what](a) for a in flat]
+            same_bits(run(generated, sample, laid_out, dtype), known, f"{what}, {dtype}")
+        if dtype != every:
+            continue
         together = overlapping(flat)
-        pairs.append(("overlapping", [a.copy() for a in together], together))
         whole = [np.asarray(np.rint(a)) if a.dtype.kind == "f" else a for a in flat]
         integers = [a.astype(np.int32) if a.dtype.kind == "f" else a for a in whole]
-        pairs.append(("of integers", whole, integers))
-        known = run(generated, sample, flat, dtype)
-        for what, plain, other in pairs:
-            with np.errstate(all="ignore"):  # integers and shared memory leave the domain
-                expected = known if plain is flat else run(generated, sample, plain, dtype)
+        for what, plain, other in (
+            ("overlapping", [a.copy() for a in together], together),
+            ("of integers", whole, integers),
+        ):
+            with np.errstate(all="ignore"):  # these leave the domain
+                expected = run(generated, sample, plain, dtype)
                 same_bits(run(generated, sample, other, dtype), expected, what)
 
 
