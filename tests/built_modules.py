@@ -18,9 +18,10 @@ import numpy as np
 from calling import PLAIN, call, given, leaves
 
 from graphc.build.extension import build, texts_of
-from graphc.compile.stages import Compilation, Options, load
+from graphc.compile.stages import Compilation, Options
 from graphc.source import Source
 from graphc.syntax.parse.parser import read_source
+from tests.loading import loaded
 
 _numbers = itertools.count()
 QUICK = "-O1"
@@ -63,7 +64,7 @@ def compare(
 ) -> ModuleType:
     """Hold that every function of both modules returns the same, called alike."""
     plain = compilation_of(graph, options)
-    numpy, made = load(plain.text, f"beside_{next(_numbers)}"), built(graph, options, flags)
+    numpy, made = loaded(plain.text, "beside"), built(graph, options, flags)
     for name, arguments in given(plain.model, seed).items():
         with np.errstate(all="ignore"):
             expected = call(numpy, name, arguments)

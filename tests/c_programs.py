@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from c_functions import compare, compiler
 
-from graphc.compile.stages import Compilation, Options, load
+from graphc.compile.stages import Compilation, Options
 from graphc.source import GraphError, Source
 from tests.fuzz.calling import arguments
 from tests.fuzz.program import Program
 from tests.fuzz.writing.generate import generate
+from tests.loading import loaded
 
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 LEVELS = ("-O0", "-O2")
@@ -57,7 +58,7 @@ def disagreement(seed: int, level: str, flags: Sequence[str] = ()) -> str:
 def values_of(program: Program, options: Options) -> dict[str, Any]:
     """The arguments of a program by what its functions call them."""
     numpy = Compilation(Source("graph", program.text), options)
-    module = load(numpy.text, "drawn")
+    module = loaded(numpy.text, "drawn")
     drawn = arguments(program, module)
     called = numpy.programs.begin.variables
     values: dict[str, Any] = {called[name]: np.asarray(x) for name, x in drawn.inputs.items()}

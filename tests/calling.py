@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,17 +14,17 @@ import numpy as np
 from conftest import LEVELS
 
 from graphc.compile import graphs, programs
-from graphc.compile.stages import Compilation, Options, load
+from graphc.compile.stages import Compilation, Options
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.sample import choose_sizes, random_arguments
 from graphc.source import Source
 from graphc.syntax.parse.parser import read_source
 from graphc.targets.marks import without_marks
 from graphc.targets.numpy.module import text as module_text
+from tests.loading import loaded
 
 Names = dict[str, Any]
 PLAIN = Options()
-_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,7 @@ def at_levels(
             compiled = programs.plan_module(model, at)
             for dtype in dtypes:
                 written = module_text(replace(compiled, model=replace(model, dtype=dtype)))
-                modules[level, dtype] = load(
-                    without_marks(written).text, f"levels_{next(_numbers)}"
-                )
+                modules[level, dtype] = loaded(without_marks(written).text, "levels")
     return Levels(compilation.stated, modules)
 
 

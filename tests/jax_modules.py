@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,13 +16,13 @@ import jax
 import numpy as np
 from calling import PLAIN, Names, call, given
 
-from graphc.compile.stages import Compilation, Options, load
+from graphc.compile.stages import Compilation, Options
 from graphc.elaborate.names.model import Model
 from graphc.source import Source
 from graphc.syntax.parse.parser import read_source
+from tests.loading import loaded
 
 jax.config.update("jax_enable_x64", True)
-_numbers = itertools.count()
 TOLERANCES = {"float64": 1e-12, "float32": 1e-4}
 
 
@@ -35,12 +34,7 @@ def modules(graph: str | Path, options: Options = PLAIN) -> tuple[Model, ModuleT
         source, folder = Source("graph", graph), None
     plain = Compilation(source, options, folder)
     other = Compilation(source, replace(options, target="jax"), folder)
-    number = next(_numbers)
-    return (
-        plain.stated,
-        load(plain.text, f"of_numpy_{number}"),
-        load(other.text, f"of_jax_{number}"),
-    )
+    return plain.stated, loaded(plain.text, "of_numpy"), loaded(other.text, "of_jax")
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""Modules loaded from their texts, of which many have the same functions."""
+"""Modules loaded from their texts, of which many have the same definitions."""
 
 from __future__ import annotations
 import __future__
@@ -12,15 +12,19 @@ from graphc.compile.stages import load
 from graphc.targets.numpy.module import ready_made
 
 _numbers = itertools.count()
+_DEFINITION = re.compile(r"\n\n\n(?=(?:@.*\n)*(?:def|class) )")
 _READY_MADE = re.compile(rf"\n\n\n(?=(?:@.*\n)*def (?:{'|'.join(ready_made())})\()")
 
 
 def loaded(text: str, name: str = "generated") -> ModuleType:
-    """A module as `load` makes it, under a name of its own; ready-made functions compiled once."""
-    own, *parts = parts_of(text)
-    made = load(own, f"{name}_{next(_numbers)}")
-    for part in parts:
-        exec(_code_of(part), made.__dict__)
+    """A module as `load` makes it, under a name of its own; equal definitions are compiled once.
+
+    Other precisions, levels and graphs have many of them. Only their lines have other numbers.
+    """
+    head, *definitions = _DEFINITION.split(text)
+    made = load(head, f"{name}_{next(_numbers)}")
+    for one in definitions:
+        exec(_code_of(one), made.__dict__)
     return made
 
 
@@ -30,6 +34,6 @@ def parts_of(text: str) -> list[str]:
 
 
 @functools.cache
-def _code_of(part: str) -> CodeType:
+def _code_of(definition: str) -> CodeType:
     flags = __future__.annotations.compiler_flag
-    return compile(part, "<ready made>", "exec", flags=flags, dont_inherit=True)
+    return compile(definition, "<definition>", "exec", flags=flags, dont_inherit=True)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.compile.stages import Options, compile_file, compile_text, load
+from graphc.compile.stages import Options, compile_file, compile_text
+from tests.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,7 +85,7 @@ SHAPES: dict[str, tuple[str, str, dict[str, tuple[Any, ...]]]] = {
 def modules(text: str) -> tuple[ModuleType, ModuleType]:
     """The readable module and the fast one."""
     readable, fast = (
-        load(compile_text(text, options=Options(level=level)).text, f"blocks{level[2:]}")
+        loaded(compile_text(text, options=Options(level=level)).text, f"blocks{level[2:]}")
         for level in ("-O0", "-O2")
     )
     return readable, fast
@@ -182,7 +183,7 @@ def test_what_the_shared_caches_hold_is_computed_at_once(monkeypatch: pytest.Mon
     (width,) = {
         int(one) for one in re.findall(r"_blocks\(block, N, (\d+), ", text[text.index("def f(") :])
     }
-    net = load(text, "held")
+    net = loaded(text, "held")
     sizes: list[int] = []
     take = net._take
 

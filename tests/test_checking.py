@@ -23,9 +23,9 @@ from graphc.compile.stages import (
     compile_levels,
     compile_source,
     compile_text,
-    load,
 )
 from graphc.source import GraphError, Source
+from tests.loading import loaded
 
 OPTIONS = Options()
 
@@ -277,7 +277,7 @@ def test_all_wrong_rules_are_named_and_a_surrogate_is_none() -> None:
 def test_scalars_move_by_amounts_of_their_own(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """H = ¼ [[1, -1], [-1, 1]]: along (±1, ±1) nothing tells it from 0, or from its double."""
     text = "input a, b\noutput y = sum(logsumexp(a + [0.0, 1] * (b - a), axis=0))\n"
-    made = load(compile_text(text + "derive hessian_matrix y wrt a, b as H").text, "scalars")
+    made = loaded(compile_text(text + "derive hessian_matrix y wrt a, b as H").text, "scalars")
     quarter = np.array([[0.25, -0.25], [-0.25, 0.25]])
     made.check(0.0, 0.0)
     for factor in (0.0, 2.0):
@@ -319,7 +319,7 @@ derive hvp y wrt z, h as bent
 
 
 def test_a_wrong_derivative_by_a_node_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = load(
+    made = loaded(
         compile_text("input x: [3]\nh = sin(x)\noutput y = sum(h**2)\nderive grad y wrt h").text,
         "on_the_way",
     )
@@ -337,7 +337,7 @@ KINKS = "input x: [3]\noutput y = sum(relu(x)) + sum(abs(x))"
 def test_a_kink_is_not_compared_but_no_slope_does(
     dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = load(compile_text(KINKS, options=Options(dtype=dtype)).text, f"kinks_{dtype}")
+    made = loaded(compile_text(KINKS, options=Options(dtype=dtype)).text, f"kinks_{dtype}")
     x = np.array([0.0, 0.0, 1.0])
     made.check(x)
     # with slopes from -1 to 2 on both sides, 5 is none
@@ -352,7 +352,7 @@ def test_small_derivatives_are_compared_too(monkeypatch: pytest.MonkeyPatch) -> 
     text = (
         "input x: [2]\noutput y = 1e-40 * sum(x**3)\noutput z = (x[0] + 1e5) - x[0]\nderive grad y"
     )
-    made = load(compile_text(text).text, "small")
+    made = loaded(compile_text(text).text, "small")
     x = np.array([0.5, 1.5])
     assert made.check(x)["grad_y"] < 1e-6
     monkeypatch.setattr(made, "grad_y", lambda x: {"x": 6e-40 * x**2})

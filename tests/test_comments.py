@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.compile.stages import Compilation, Options, load
+from graphc.compile.stages import Compilation, Options
 from graphc.source import Source
+from tests.loading import loaded
 
 EXAMPLES = Path(__file__).resolve().parent / "language" / "examples"
 LOOP = """dim B
@@ -59,7 +60,7 @@ def looked_at(text: str) -> tuple[str, int]:
 def test_shapes_beside_derivatives_are_theirs(name: str) -> None:
     text, count = looked_at(module_of(name))
     assert count >= 4
-    module: Any = load(text, name)
+    module: Any = loaded(text, name)
     params = module.init(seed=0)
     module.value_and_grad_loss(params, np.random.default_rng(0).normal(size=(5, 3)))
     assert len(module._SEEN) >= count // 2
@@ -134,7 +135,7 @@ def chains_of(clause: str, called: str) -> list[tuple[str, str, dict[str, Any]]]
         above = line.strip().removeprefix("# ") if line.strip().startswith("# ") else ""
     start = lines.index("FLOAT = np.float64")
     whole = "\n".join([*lines[:start], "_SEEN = []", *lines[start:]])
-    module: Any = load(whole, "steps")
+    module: Any = loaded(whole, "steps")
     params, x = module.init(seed=0), np.random.default_rng(0).normal(size=(2, 3))
     rng = np.random.default_rng(1)
     tangents = {name: rng.normal(size=np.shape(value)) for name, value in params.items()}

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
+from tests.loading import loaded
 
 MASKED = """
 dim T
@@ -44,7 +45,7 @@ def text_at(level: str) -> str:
 
 @pytest.fixture(scope="module")
 def levels() -> tuple[ModuleType, ModuleType]:
-    return load(text_at("-O0"), "constants0"), load(text_at("-O2"), "constants2")
+    return loaded(text_at("-O0"), "constants0"), loaded(text_at("-O2"), "constants2")
 
 
 def results(net: ModuleType, size: int) -> list[Any]:
@@ -144,10 +145,10 @@ def test_they_are_computed_once(
 
 def test_backward_makes_its_own() -> None:
     """The cache holds nothing that the dims say."""
-    net = load(text_at("-O2"), "cached")
+    net = loaded(text_at("-O2"), "cached")
     fields = {name for name in net.Cache._fields if "seen" in name or "steps" in name}
     assert not fields
-    assert any("seen" in name for name in load(text_at("-O0"), "cached0").Cache._fields)
+    assert any("seen" in name for name in loaded(text_at("-O0"), "cached0").Cache._fields)
 
 
 # ---- numbers -------------------------------------------------------------------------------------
@@ -181,7 +182,7 @@ def test_numbers_in_loops_have_the_dtype_of_the_module(dtype: str, tolerance: fl
     )
     rng = np.random.default_rng(2)
     given = [rng.normal(size=(6, 40)).astype(dtype), rng.normal(size=40).astype(dtype)]
-    found, expected = (load(text, "numbers").value_and_grad_loss(*given) for text in (fast, plain))
+    found, expected = (loaded(text).value_and_grad_loss(*given) for text in (fast, plain))
     values = [(found[0], expected[0]), *((found[1][p], expected[1][p]) for p in expected[1])]
     for one, other in values:
         assert one.dtype == dtype

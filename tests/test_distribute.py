@@ -14,7 +14,7 @@ from test_loops import CASES, Case
 
 from benchmarks.generated import WORKLOADS
 from graphc.compile.clauses import derivatives
-from graphc.compile.stages import Compilation, Options, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_text
 from graphc.elaborate.build import elaborate
 from graphc.ir.graph import Graph, Node, building
 from graphc.ir.loop import LOOP, RESULT, body, loop_of
@@ -26,6 +26,7 @@ from graphc.sample import random_arguments
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
 from graphc.targets.numpy.lowering import settle
+from tests.loading import loaded
 
 TOLERANCE = 1e-13
 
@@ -37,7 +38,7 @@ def result(text: str, level: str, dtype: str = "float64") -> Compilation:
 
 @functools.cache
 def module(text: str, level: str, dtype: str = "float64") -> ModuleType:
-    return load(result(text, level, dtype).text, "generated")
+    return loaded(result(text, level, dtype).text, "generated")
 
 
 def leaves(value: Any) -> list[Any]:
@@ -346,7 +347,7 @@ def test_an_inner_loop_that_adds_to_what_the_outer_carries(level: str) -> None:
         output y = total
         derive grad y wrt w, x
     """
-    made = load(compile_text(text, options=Options(level=level)).text, "inner")
+    made = loaded(compile_text(text, options=Options(level=level)).text, "inner")
     w, x = np.array([0.3, -0.7, 0.2]), np.array([0.1, 0.5, -0.3, 0.8])
     angles = np.outer(w, x)
     found = made.grad_y({"w": w}, x)

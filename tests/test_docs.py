@@ -27,7 +27,7 @@ from click.testing import CliRunner
 from test_architecture import FLOORS
 
 from graphc.cli.app import app
-from graphc.compile.stages import Compilation, Options, compile_source, load
+from graphc.compile.stages import Compilation, Options, compile_source
 from graphc.elaborate.build import standard
 from graphc.ir.print import text_of
 from graphc.kinds import ALONE, CLAUSES
@@ -36,6 +36,7 @@ from graphc.sample import choose_sizes, random_arguments
 from graphc.source import GraphError, Source
 from graphc.syntax import tree
 from graphc.views.passes import after_each
+from tests.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -159,7 +160,7 @@ def test_program_runs_and_its_gradients_are_right(fence: Fence) -> None:
     shown = following(fence) or ""
     warned = "\n\n".join(map(str, result.warnings))
     assert warned == (shown if shown.startswith("warning") else "")
-    module = load(result.text, "documented")
+    module = loaded(result.text, "documented")
     given = keywords(result, module)
     if not hasattr(module, "backward"):
         assert isinstance(module.forward(**given), module.Outputs)
@@ -237,7 +238,7 @@ def test_session_prints_what_is_shown(
     session: tuple[Fence, list[Fence]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, parts = session
-    module = load(compiled(program).text, "documented")
+    module = loaded(compiled(program).text, "documented")
     Path("net.graph").write_text(program.text, encoding="utf-8")
     monkeypatch.setitem(sys.modules, "net", module)
     known: dict[str, Any] = {"np": np, "net": module}
@@ -265,7 +266,7 @@ def test_readme_shows_what_the_compiler_writes() -> None:
 
 def test_readme_usage_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     result = compiled(readme_program())
-    module = load(result.text, "readme")
+    module = loaded(result.text, "readme")
     monkeypatch.setitem(sys.modules, "net", module)
     given = random_arguments(result.model)
     usage = [f.text for f in fences(README) if f.info == "python" and "import net" in f.text]

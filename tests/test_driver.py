@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, Graph, Node, building, source, with_args
 from graphc.ir.results import value_of
@@ -20,6 +20,7 @@ from graphc.ops.reduce.reduction import sum_
 from graphc.optimise import driver
 from graphc.optimise.driver import FAST_RULES, applied_everywhere
 from graphc.targets.numpy.lowering import LAST_RULES
+from tests.loading import loaded
 
 LENGTH = 40
 
@@ -85,7 +86,7 @@ def test_a_sum_goes_all_the_way_down_a_chain_of_products() -> None:
 def test_a_long_chain_is_right(level: str) -> None:
     text = f"input w: [3, 3]\noutput y = sum({' @ '.join(['w'] * LENGTH)}, axis=0)"
     w = np.random.default_rng(0).normal(size=(3, 3)) / 2
-    found = load(compile_text(text, options=Options(level=level)).text, "chain").forward(w)[0].y
+    found = loaded(compile_text(text, options=Options(level=level)).text, "chain").forward(w)[0].y
     np.testing.assert_allclose(found, np.linalg.matrix_power(w, LENGTH).sum(axis=0), rtol=1e-9)
 
 
@@ -111,7 +112,7 @@ def test_many_terms_that_share_factors_take_no_more_rounds(rounds: list[Graph]) 
         rounds.clear()
         tower = "**".join(["x"] * height)
         text = f"input x: [3]\noutput y = sum({tower})\nderive value_and_grad y wrt x"
-        module = load(compile_text(text, options=Options(level="-O2")).text, "tower")
+        module = loaded(compile_text(text, options=Options(level="-O2")).text, "tower")
         taken.append(len(rounds))
         _, found = module.value_and_grad_y(x)
         moved = z = x + 1e-30j

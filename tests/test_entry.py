@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from conftest import module
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
+from tests.loading import loaded
 
 NET = """
 dim B, N
@@ -61,7 +62,7 @@ def layers() -> dict[str, Any]:
 
 @pytest.fixture(params=["-O0", "-O2"])
 def net(request: pytest.FixtureRequest) -> ModuleType:
-    return load(compile_text(NET, options=Options(level=request.param)).text, "entered")
+    return loaded(compile_text(NET, options=Options(level=request.param)).text, "entered")
 
 
 def test_what_is_right_is_taken_as_it_is(net: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

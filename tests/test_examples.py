@@ -18,8 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from graphc.compile.stages import compile_file, load
+from graphc.compile.stages import compile_file
 from graphc.sample import random_arguments
+from tests.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -51,7 +52,7 @@ def digits(script: Callable[[str], ModuleType], tmp_path_factory: Any) -> Module
 def test_gradients_of_every_graph(path: Path) -> None:
     result = compile_file(path)
     assert result.warnings == ()
-    module = load(result.text, f"checked_{path.stem}")
+    module = loaded(result.text, f"checked_{path.stem}")
     errors = module.check(**random_arguments(result.model))
     assert len(errors) >= 2
     assert max(errors.values()) < CLOSE.get(path.stem, 1e-9)

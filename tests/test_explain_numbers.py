@@ -13,7 +13,7 @@ import pytest
 from derivations import Numbers, slope
 
 from graphc.cli.explain import printed
-from graphc.compile.stages import Compilation, Options, load
+from graphc.compile.stages import Compilation, Options
 from graphc.elaborate.names.model import Model
 from graphc.ops import FUNCTIONS, Function
 from graphc.sample import choose_sizes, random_arguments
@@ -24,6 +24,7 @@ from graphc.views.explain.explained import explained, question
 from graphc.views.explain.telling import document
 from graphc.views.explain.wanted import Wanted
 from graphc.views.reference.samples import sample
+from tests.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -85,7 +86,7 @@ def case(graph: str | Path, dims: Mapping[str, int] | None = None) -> Case:
     model = compilation.stated
     chosen = choose_sizes(model)
     fixed = {one.variable: one.fixed for one in model.dims if one.fixed is not None}
-    module = load(derived.text, "explained")
+    module = loaded(derived.text, "explained")
     return Case(compilation, model, module, random_arguments(model, 1, chosen), {**fixed, **chosen})
 
 

@@ -16,7 +16,7 @@ import pytest
 from conftest import compiled, in_precision
 from sampling import DTYPES
 
-from graphc.compile.stages import Compilation, Options, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_text
 from graphc.ir.use_counts import Rule
 from graphc.optimise import driver, levels
 from graphc.optimise.before_ad import canonical
@@ -288,7 +288,7 @@ def test_a_product_of_a_number_and_a_vector_with_a_matrix() -> None:
     rng = np.random.default_rng(0)
     v, w = rng.normal(size=4), rng.normal(size=(4, 3))
     for level in ("-O0", "-O2"):
-        module = load(compile_text(text, options=Options(level=level)).text, "scaled")
+        module = loaded(compile_text(text, options=Options(level=level)).text, "scaled")
         found = module.forward({"W": w}, v)[0].y
         np.testing.assert_allclose(found, (np.log(np.exp(v).sum()) * v) @ w, rtol=1e-14)
 
@@ -313,7 +313,7 @@ def test_the_hessian_of_terms_of_several_ranks() -> None:
     rows = [gradient(x + 1j * step * unit).imag / step for unit in units]
     expected = np.stack(rows, axis=-1).reshape(2, 3, 2, 3)
     for level in ("-O0", "-O2"):
-        module = load(compile_text(text, options=Options(level=level)).text, "ranks")
+        module = loaded(compile_text(text, options=Options(level=level)).text, "ranks")
         np.testing.assert_allclose(
             module.hessian_loss(x, c, p)["x"]["x"], expected, rtol=1e-12, atol=1e-13
         )
@@ -353,7 +353,7 @@ def test_what_is_differentiated_by_stays() -> None:
     head = "input x, y: [3, 3]\nz = x @ y\noutput w = sum((2 * z)**2)\nderive grad w wrt z"
     sides = [compile_text(head, options=Options(level=level)).text for level in ("-O0", "-O2")]
     x, y = np.random.default_rng(0).normal(size=(2, 3, 3))
-    found = [load(side, "side").grad_w(x, y)["z"] for side in sides]
+    found = [loaded(side, "side").grad_w(x, y)["z"] for side in sides]
     np.testing.assert_allclose(found[1], found[0], rtol=1e-14)
     np.testing.assert_allclose(found[1], 8 * x @ y, rtol=1e-14)
 
@@ -361,7 +361,7 @@ def test_what_is_differentiated_by_stays() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_no_warning_far_out(dtype: str) -> None:
     text = "input a: [4]\noutput y = sigmoid(a)\noutput z = softplus(a)\noutput w = softmax(a)"
-    generated = load(compile_text(text, options=Options(dtype=dtype, level="-O2")).text, "far")
+    generated = loaded(compile_text(text, options=Options(dtype=dtype, level="-O2")).text, "far")
     with np.errstate(all="raise", under="ignore"):
         out, cache = generated.forward(np.array([1000.0, -1000.0, 0.0, 5.0]))
         gradient = generated.backward(cache, y=np.ones(4), z=np.ones(4), w=np.ones(4))["a"]

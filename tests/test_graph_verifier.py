@@ -12,7 +12,7 @@ import pytest
 from conftest import LEVELS
 
 from graphc.ad.batch import batch
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.elaborate.build import elaborate
 from graphc.ir.dims import Dim
 from graphc.ir.graph import (
@@ -38,6 +38,7 @@ from graphc.ops.reduce.reduction import sum_
 from graphc.optimise.passes import PASSES
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
+from tests.loading import loaded
 from tests.passes.evaluate import computed
 
 GRAPHC = Path(__file__).resolve().parent.parent / "graphc"
@@ -286,7 +287,7 @@ output y = sum(pick(x, label))
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_terms_of_a_sum_may_be_stretched(level: str) -> None:
-    generated = load(compile_text(STRETCHED, options=Options(level=level)).text, "stretched")
+    generated = loaded(compile_text(STRETCHED, options=Options(level=level)).text, "stretched")
     x, w = np.random.default_rng(0).normal(size=(4, 3)), np.array([0.5, -1.0, 2.0])
     _, cache = generated.forward({"w": w}, x)
     inner = np.zeros((4, 3))
@@ -297,7 +298,7 @@ def test_terms_of_a_sum_may_be_stretched(level: str) -> None:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_number_that_goes_to_each_picked_element(level: str) -> None:
-    generated = load(compile_text(PICKED, options=Options(level=level)).text, "picked")
+    generated = loaded(compile_text(PICKED, options=Options(level=level)).text, "picked")
     label = np.array([4, 0, 2])
     _, cache = generated.forward(np.ones((3, 5)), label)
     np.testing.assert_array_equal(generated.backward(cache, y=2.0)["x"], 2.0 * np.eye(5)[label])

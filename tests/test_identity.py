@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from conftest import module
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.source import GraphError
+from tests.loading import loaded
 
 pytestmark = pytest.mark.levels
 
@@ -307,7 +308,7 @@ def test_every_kind_moves_a_node_and_not_its_own_derivative(
     text = f"input a: []\n{stated}\noutput s = grad(y, a) * y**2\n{BY_A_NODE}"
     e, close = math.exp(0.5), 1e-12 if dtype == "float64" else 1e-5
     options = Options(level=level, dtype=dtype, mode=mode)
-    made = load(compile_text(text, options=options).text, "moved")
+    made = loaded(compile_text(text, options=options).text, "moved")
     assert made.by_grad(0.5)["y"] == pytest.approx(2 * e * e, rel=close)
     assert made.by_vjp(0.5, cotangents={"s": 3.0})[1]["y"] == pytest.approx(6 * e * e, rel=close)
     assert made.by_jvp(0.5, tangents={"y": 3.0})[1].s == pytest.approx(6 * e * e, rel=close)
@@ -335,7 +336,7 @@ def test_a_hessian_by_a_node_and_its_argument_is_that_of_both_moved(
     text = f"{VALUE_IN_ITS_RULE[stated]}\noutput s = sin(n)\n"
     text = f"input x: []\n{text}derive hessian s wrt x, n as H\nderive hvp s wrt x, n as P"
     options = Options(level=level, mode=mode)
-    made = load(compile_text(text, options=options).text, "both")
+    made = loaded(compile_text(text, options=options).text, "both")
     y = math.exp(0.7)
     by_both, by_x = -math.sin(y) * y, math.cos(y) * y - math.sin(y) * y * y
     found = made.H(0.7)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import itertools
 from dataclasses import replace
 from operator import attrgetter
 from types import ModuleType
@@ -14,7 +13,7 @@ import pytest
 from every_operation import operations
 from loops_target import loops_as_target
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, building, intern, source
 from graphc.ir.kernel import Elementwise, Place, Put, Take, View, X, Y, functions
@@ -22,8 +21,7 @@ from graphc.ir.types import Type
 from graphc.plan.buffers.ufuncs import UFUNCS
 from graphc.targets.numpy.printing.expression import expression
 from graphc.targets.numpy.runtime.lacking import HELPERS
-
-_numbers = itertools.count()
+from tests.loading import loaded
 
 GRAPHS = {
     "perceptron": (
@@ -75,7 +73,7 @@ def modules(name: str, level: str) -> tuple[ModuleType, ModuleType]:
             options = Options(level=level, derive=(clause,), target=target)
             text = compile_text("\n".join(lines), options=options).text
             assert target == "numpy" or "np." not in text
-            made.append(load(text, f"kernels_{next(_numbers)}"))
+            made.append(loaded(text, "kernels"))
     return made[0], made[1]
 
 

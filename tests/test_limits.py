@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.ir.dims import Dim
 from graphc.ir.facts import Facts
 from graphc.limits import DIM_FACTORS, EXPANDED, LISTED, PARTS
 from graphc.source import GraphError
+from tests.loading import loaded
 
 DOZEN = range(12)
 
@@ -167,7 +168,7 @@ def test_jacobians_of_many_axes(axes: int, level: str) -> None:
     """There are more axes than small letters, and than NumPy's iterators take."""
     kind = f"[{', '.join(['1'] * (axes - 1))}, 2]"
     text = f"input x: {kind}\noutput y = tanh(x)\noutput s = sum(y)\nderive jacobian y wrt x\n"
-    built = load(
+    built = loaded(
         compile_text(f"{text}derive hessian s wrt x", options=Options(level=level)).text, "many"
     )
     x = np.array([0.3, -0.7]).reshape((1,) * (axes - 1) + (2,))
@@ -225,7 +226,7 @@ def test_a_size_that_makes_a_divisor_zero_is_refused(name: str) -> None:
 @pytest.mark.parametrize("size", [1, 2, 32, 256])
 def test_sizes_that_costs_are_compared_at_may_divide_by_zero(size: int, level: str) -> None:
     text = f"dim D\ninput x: [D]\noutput y = tanh(x[: D // (D - {size})])\nderive jacobian y wrt x"
-    built = load(compile_text(text, options=Options(level=level)).text, "divided")
+    built = loaded(compile_text(text, options=Options(level=level)).text, "divided")
     x = np.linspace(-1, 1, size + 1)
     expected = np.diag(1 - np.tanh(x) ** 2)
     np.testing.assert_allclose(built.jacobian_y(x)["y"]["x"], expected, rtol=1e-13)
@@ -246,7 +247,7 @@ DEEP = {
 def test_selections_that_follow_one_another_do_not_recur(name: str) -> None:
     size, text, expected = DEEP[name]
     source = f"input x: [{size}]\noutput y = {text}"
-    built = load(compile_text(source, options=Options(level="-O2")).text, "deep")
+    built = loaded(compile_text(source, options=Options(level="-O2")).text, "deep")
     x = np.linspace(-1, 1, size)
     out, _ = built.forward(x)
     np.testing.assert_allclose(out.y, expected(x), rtol=1e-12)

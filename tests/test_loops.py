@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from conftest import compiled, long, module
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.sample import random_arguments
+from tests.loading import loaded
 from tests.patience import count_calls
 
 pytestmark = pytest.mark.levels
@@ -824,7 +825,7 @@ class Counting:
 def test_backward_computes_no_step_of_an_inner_loop_again(name: str) -> None:
     text = "dim T, S\ninput x: [T, S]\nparam w, v\n" + NESTED[name]
     text += "output loss = h**2\nderive value_and_grad loss wrt params, x\n"
-    made = load(compiled(text).text, "nested")
+    made = loaded(compiled(text).text, "nested")
     x = np.random.default_rng(0).normal(size=(6, 7))
     params = {path: np.float64(0.4 + 0.1 * n) for n, path in enumerate(made.PARAMETERS)}
     made.np = counting = Counting()
@@ -850,7 +851,7 @@ def test_an_inner_loop_whose_length_varies_is_computed_again() -> None:
     }
     output loss = h**2
     """
-    made = load(compiled(text).text, "varying")
+    made = loaded(compiled(text).text, "varying")
     x = np.random.default_rng(0).normal(size=6)
     assert max(made.check({"w": np.float64(0.7)}, x).values()) < 1e-6
 

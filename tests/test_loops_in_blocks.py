@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
+from tests.loading import loaded
 from tests.test_blocks import arguments, fast_text, leaves, modules
 
 STAGES = """
@@ -190,7 +191,7 @@ def test_loops_in_blocks_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     text, shapes = INSIDE["paths"]
     for dtype in ("float64", "float32"):
         options = Options(level="-O2", dtype=dtype)
-        fast = load(compile_text(text, options=options).text, f"loops_in_{dtype}")
+        fast = loaded(compile_text(text, options=options).text, f"loops_in_{dtype}")
         fast.CACHE, fast.LONG = 20_000, 0.0  # type: ignore[attr-defined]
         given = arguments(fast, shapes, 1000)
         made = []

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
+from tests.loading import loaded
 
 LOTKA_VOLTERRA = """
 dim T
@@ -41,7 +42,7 @@ def text_of(text: str, **options: Any) -> str:
 
 
 def fast(text: str, **options: Any) -> ModuleType:
-    return load(text_of(text, **options), "steps")
+    return loaded(text_of(text, **options), "steps")
 
 
 def loops(text: str) -> list[str]:

@@ -15,11 +15,12 @@ from calling import call, given
 
 from graphc.build.compilers import NoCompilerError
 from graphc.build.machines import MACHINES, compile_for
-from graphc.compile.stages import Compilation, Options, load
+from graphc.compile.stages import Compilation, Options
 from graphc.records import replace
 from graphc.sample import choose_sizes
 from graphc.syntax.parse.parser import read_source
 from graphc.targets.c.contract import CFunction, CModule, contract
+from tests.loading import loaded
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,7 +96,7 @@ def test_webassembly_gives_the_same_gradients(
     assert ran.returncode == 0, ran.stderr
     said = json.loads(ran.stdout)
     assert said["status"] == 0
-    returned = call(load(plain.text, f"machines_{name}_{dtype}"), function, arguments)
+    returned = call(loaded(plain.text, "machines"), function, arguments)
     gradients = returned[1] if isinstance(returned, tuple) else returned
     paths = {d.name: d.paths for d in plain.model.params}
     keys = [a.key for a in one.results if a.key is not None and a.key.kind == "gradient"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tracemalloc
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +16,7 @@ from conftest import long
 
 from graphc.ad.functions import values
 from graphc.cli.app import app
-from graphc.compile.stages import Compilation, Options, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_text
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, Graph, building, source
 from graphc.ir.types import Type
@@ -29,8 +28,7 @@ from graphc.optimise.memory.budget import amount, budget
 from graphc.optimise.memory.estimate import Sizes, liveness
 from graphc.sample import random_arguments
 from graphc.source import GraphError
-
-_numbers = count()
+from tests.loading import loaded
 
 
 def chain(layers: int) -> str:
@@ -67,7 +65,7 @@ NETS = {"chain": chain(60), "repeat": repeated(100), "scan": scanned(1000)}
 
 def bounded(text: str, memory: str, level: str = "-O0") -> tuple[Compilation, ModuleType]:
     result = compile_text(text, options=Options(memory=memory, level=level))
-    return result, load(result.text, f"bounded_{next(_numbers)}")
+    return result, loaded(result.text, "bounded")
 
 
 def measured(call: Callable[[], object]) -> int:
@@ -150,7 +148,7 @@ def test_the_measured_peak_is_the_planned_one(net: str, memory: str) -> None:
     text = NETS[net] + GRADIENTS
     free = compile_text(text)
     given = random_arguments(free.model)
-    whole = load(free.text, f"free_{net}")
+    whole = loaded(free.text, f"free_{net}")
     result, module = bounded(text, memory)
     planned = peaks(result)
     assert module.GRAPH["peak_bytes"] == planned
@@ -183,8 +181,8 @@ def test_sums_in_sums_keep_their_bits(memory: str) -> None:
     free = compile_text(text, options=Options(level="-O0"))
     held = compile_text(text, options=Options(level="-O0", memory=memory))
     given = random_arguments(free.model)
-    whole = load(free.text, "cubic").g(**given)
-    assert same(load(held.text, "cubic_bounded").g(**given), whole)
+    whole = loaded(free.text, "cubic").g(**given)
+    assert same(loaded(held.text, "cubic_bounded").g(**given), whole)
 
 
 HESSIAN = """dim N = {N}
@@ -331,7 +329,7 @@ def test_loops_in_segments_give_the_same(name: str, level: str) -> None:
     text = LOOPS[name] + "\nderive value_and_grad loss wrt params as g"
     text += "\nderive hvp loss wrt params as curved"
     free = compile_text(text, options=Options(level=level))
-    whole = load(free.text, f"loops_{next(_numbers)}")
+    whole = loaded(free.text, "loops")
     given = random_arguments(free.model)
     result, module = bounded(text, str(least(text, level)), level)
     assert any(one.planned < one.unplanned for one in result.planned) or name == "until"
@@ -368,7 +366,7 @@ def test_a_long_sum_of_gradients_is_added_as_it_comes() -> None:
     (one,) = [one for one in result.planned if one.name == "g"]
     assert one.planned < 0.2 * one.unplanned
     given = random_arguments(result.model)
-    assert same(module.g(**given), load(compile_text(text).text, "sums").g(**given))
+    assert same(module.g(**given), loaded(compile_text(text).text, "sums").g(**given))
 
 
 # ---- what is said --------------------------------------------------------------------------

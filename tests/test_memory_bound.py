@@ -6,7 +6,6 @@ import random
 import re
 import tracemalloc
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ import numpy as np
 import pytest
 from test_bytes import CASES
 
-from graphc.compile.stages import Compilation, Options, compile_file, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_file, compile_text
 from graphc.optimise.memory.budget import budget
 from graphc.sample import random_arguments
 from graphc.source import GraphError
+from tests.loading import loaded
 
-_numbers = count()
 PYTHON = 8_000
 """So many bytes may the tuples, dicts and array headers of a call take."""
 
@@ -37,7 +36,7 @@ def hold(compiled: Callable[[str], Compilation], share: float) -> None:
         (asked,) = re.findall(r"--memory (\S+) is enough", str(refused))
         made = compiled(asked)
     most = budget(asked).bytes or 0
-    module, given = load(made.text, f"bound_{next(_numbers)}"), random_arguments(made.model)
+    module, given = loaded(made.text, "bound"), random_arguments(made.model)
     for one in planned:
         found = measured(module, one.name, given)
         assert found <= 1.1 * most + PYTHON, f"{one.name} takes {found} of {most}"
@@ -137,7 +136,7 @@ def test_the_steps_of_a_segment_are_not_taken_apart_where_that_takes_too_much() 
         derive grad y wrt w
     """
     made = compile_text(text, options=Options(level="-O2", memory="260KB"))
-    module, plain = load(made.text, "in_steps"), load(compile_text(text).text, "all_at_once")
+    module, plain = loaded(made.text, "in_steps"), loaded(compile_text(text).text, "all_at_once")
     given = random_arguments(made.model)
     assert measured(module, "grad_y", given) <= 260_000 + PYTHON
     np.testing.assert_allclose(

@@ -25,11 +25,12 @@ import pytest
 from conftest import LEVELS
 
 from graphc import sample
-from graphc.compile.stages import Compilation, Options, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_text
 from graphc.names import ARGUMENTS, MODULE, identifier
 from graphc.ops import FUNCTIONS as OPERATIONS
 from graphc.source import GraphError
 from graphc.targets.numpy.module import ready_made
+from tests.loading import loaded
 
 Names = Mapping[str, str]
 
@@ -146,7 +147,7 @@ def compiled(program: str, variant: str, names: Names) -> Compilation:
 
 def results(made: Compilation) -> list[Any]:
     """What every function of the module gives for the same arguments, in the order of the text."""
-    return list(_leaves(list(_results(load(made.text, "names"), made))))
+    return list(_leaves(list(_results(loaded(made.text, "names"), made))))
 
 
 def _results(module: ModuleType, made: Compilation) -> Iterator[Any]:
@@ -478,7 +479,7 @@ def test_what_a_text_speaks_of_is_not_in_its_module() -> None:
 
 
 def made(text: str, level: str) -> ModuleType:
-    return load(compile_text(text, options=Options(level=level)).text, "names")
+    return loaded(compile_text(text, options=Options(level=level)).text, "names")
 
 
 @pytest.mark.parametrize("declared", ["param §: [3]", "input c: [3]\n§ = sin(c)"])

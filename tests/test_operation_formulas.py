@@ -11,12 +11,13 @@ import pytest
 import scipy.linalg
 from latex_reader import Formula, names_of_results
 
-from graphc.compile.stages import Compilation, Options, load
+from graphc.compile.stages import Compilation, Options
 from graphc.ops import FUNCTIONS
 from graphc.source import Source
 from graphc.views.reference.formulas import LONG
 from graphc.views.reference.latex import formulas
 from graphc.views.reference.samples import Sample, sample
+from tests.loading import loaded
 
 SIZES = {"B": 3, "D": 4, "K": 2, "M": 2, "N": 3, "T": 4, "C": 4, "S": 2, "H": 3, "W": 4, "P": 2}
 SMALLER = {"N": 1, "C": 2, "K": 2, "T": 2, "H": 3, "W": 3, "P": 2, "Q": 2}
@@ -73,7 +74,7 @@ def numbers(name: str) -> dict[str, Any]:
     floats = of[:1] if name == "top_k" else of
     derive = f"derive vjp {', '.join(floats)} wrt {wrt}\n" if back and wrt else ""
     compiled = Compilation(Source("sample.graph", f"{shown.graph}\n{derive}"), Options(level="-O0"))
-    module: Any = load(compiled.text, "sample")
+    module: Any = loaded(compiled.text, "sample")
     inputs = given(shown, sizes)
     asked = inspect.signature(module.forward).parameters.values()
     unknown = {one.name: sizes[one.name] for one in asked if one.name in sizes}

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from conftest import module
 
-from graphc.compile.stages import Compilation, Options, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_text
 from graphc.source import Source
 from graphc.targets.marks import without_statements
 from graphc.targets.numpy.functions.derived import gradient_function
+from tests.loading import loaded
 
 NET = """
 dim B
@@ -54,7 +55,7 @@ def made(level: str, dtype: str = "float64") -> ModuleType:
     key = level, dtype
     if key not in _MADE:
         result = compile_text(NET, options=Options(level=level, dtype=dtype))
-        _MADE[key] = load(result.text, f"out_{len(_MADE)}")
+        _MADE[key] = loaded(result.text, f"out_{len(_MADE)}")
     return _MADE[key]
 
 
@@ -297,7 +298,7 @@ def test_a_program_may_write_into_the_places() -> None:
         text = without_statements(gradient_function(compiled, replace(one, destinations=asked)))
     head, body = text.split("    h = ", 1)
     seen = f"    SEEN.append([{', '.join(asked.values())}])\n"
-    net, given = load(compile_text(NET).text, "asked"), arguments()
+    net, given = loaded(compile_text(NET).text, "asked"), arguments()
     net.SEEN = []  # type: ignore[attr-defined]
     exec(f"{head}{seen}    h = {body}", net.__dict__)
     out = {path: place for path, place in places(net.init()).items() if path != "y.b"}
@@ -331,7 +332,7 @@ class Counting:
 @pytest.mark.parametrize("name", ["backward", "grad_loss", "pull"])
 def test_the_fast_module_computes_in_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No matrix is copied; small sums may be."""
-    net = load(compile_text(WIDE, options=Options(level="-O2")).text, "wide")
+    net = loaded(compile_text(WIDE, options=Options(level="-O2")).text, "wide")
     given = {"params": net.init(), "x": np.ones((3, 200))}
     more = {"cotangents": {"y": np.ones((3, 200))}} if name == "pull" else {}
     function = getattr(net, name)
@@ -346,7 +347,7 @@ def test_the_fast_module_computes_in_out(name: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_gradients_take_no_memory_beside_out() -> None:
-    net = load(compile_text(WIDE, options=Options(level="-O2")).text, "wide")
+    net = loaded(compile_text(WIDE, options=Options(level="-O2")).text, "wide")
     params, x = net.init(), np.ones((3, 200))
     out = places(params)
     peaks = []
@@ -395,7 +396,7 @@ derive grad y wrt params, x as more
 @pytest.mark.parametrize("sizes", [(5, 3), (1, 1), (1, 4)])
 def test_places_for_all_kinds_of_gradients(name: str, sizes: tuple[int, int]) -> None:
     """Of what is used twice, in loops, by index, transposed: the bits are as without `out`."""
-    net = load(compile_text(SHAPES, options=Options(level="-O2")).text, "shapes")
+    net = loaded(compile_text(SHAPES, options=Options(level="-O2")).text, "shapes")
     rng = np.random.default_rng(8)
     N, M = sizes
     params = {path: rng.normal(size=np.shape(v)) for path, v in net.init(N=N, M=M).items()}
@@ -453,7 +454,7 @@ derive hvp y wrt layer.*, first as product
 @pytest.mark.parametrize("name", ["backward", "grad_y", "some", "product"])
 def test_members_of_families_have_their_paths_at_each_level(name: str) -> None:
     plain, fast = (
-        load(compile_text(FAMILIES, options=Options(level=level)).text, f"families{level[-1]}")
+        loaded(compile_text(FAMILIES, options=Options(level=level)).text, f"families{level[-1]}")
         for level in ("-O0", "-O2")
     )
     rng = np.random.default_rng(6)

@@ -11,12 +11,13 @@ import pytest
 from conftest import compiled, long, module
 
 from graphc.compile.clauses import derivatives
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.elaborate.build import elaborate
 from graphc.ir.graph import building
 from graphc.sample import random_arguments
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
+from tests.loading import loaded
 
 pytestmark = pytest.mark.levels
 
@@ -144,7 +145,7 @@ def test_each_example_alone(loss: Loss) -> None:
 @pytest.mark.parametrize("mode", ["forward", "reverse", "mixed"])
 def test_in_every_mode(mode: str, level: str) -> None:
     text = compile_text(_text(LOSSES[1]), options=Options(level=level, mode=mode)).text
-    _agree(LOSSES[1], load(text, "each"))
+    _agree(LOSSES[1], loaded(text, "each"))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

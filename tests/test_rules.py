@@ -10,10 +10,11 @@ import pytest
 from sampling import DTYPES
 
 from graphc.ad import stable_forms
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.ir.graph import Node
 from graphc.optimise import passes
 from graphc.optimise.exact.identities import RULES
+from tests.loading import loaded
 
 HARD = [0.0, -0.0, 1.5, -2.25, math.inf, -math.inf, math.nan, 1e-320]
 HUGE = [1e308, -1e308, 3e-323, 5e-323, 1e-310, 7.5, 1e-44, 3e38]
@@ -93,7 +94,7 @@ def text_of(expression: str) -> str:
 
 def bits(text: str, dtype: str, hard: bool = True) -> list[np.ndarray]:
     """The value and the gradients at finite and perhaps at hard arguments."""
-    generated = load(text, "side")
+    generated = loaded(text, "side")
     found = []
     rng = np.random.default_rng(3)
     for a in (*([np.array(HARD), np.array(HUGE)] if hard else []), rng.normal(size=8)):
@@ -200,7 +201,7 @@ def test_a_stable_form_equals_what_was_written(
     a, m = rng.uniform(0.3, 2, 8), rng.uniform(0.3, 2, (2, 4))
     results = []
     for side in sides:
-        generated = load(side, "side")
+        generated = loaded(side, "side")
         out, cache = generated.forward(a, a, 0.5, [0, 0, 0, 0], m)
         results.append([out.y, *generated.backward(cache, y=np.ones_like(out.y)).values()])
     for one, other in zip(*results, strict=True):

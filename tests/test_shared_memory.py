@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
+from tests.loading import loaded
 
 Array = np.ndarray[Any, Any]
 LEVELS = ("-O0", "-O2")
@@ -20,7 +21,7 @@ LEVELS = ("-O0", "-O2")
 
 @cache
 def module_of(text: str, level: str) -> ModuleType:
-    return load(compile_text(text, options=Options(level=level)).text, f"shared{level[2:]}")
+    return loaded(compile_text(text, options=Options(level=level)).text, f"shared{level[2:]}")
 
 
 # ---- what is returned is the caller's ------------------------------------------------------------

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from conftest import compiled, module
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.sample import random_arguments
+from tests.loading import loaded
 
 pytestmark = pytest.mark.levels
 
@@ -74,7 +75,7 @@ def _given(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("text", "clause"), [g[1:] for g in GRAPHS], ids=[g[0] for g in GRAPHS])
 def test_sparse_is_dense(text: str, clause: str, mode: str, level: str) -> None:
     both = f"{text}\nderive sparse_jacobian {clause} as S\nderive jacobian_matrix {clause} as D\n"
-    made = load(compile_text(both, options=Options(level=level, mode=mode)).text, "sparse")
+    made = loaded(compile_text(both, options=Options(level=level, mode=mode)).text, "sparse")
     given = _given(both)
     dense = made.D(**given)
     assert np.count_nonzero(dense) > 0
@@ -109,7 +110,7 @@ derive sparse_hessian f wrt x as S
 derive hessian_matrix f wrt x as D
 derive value_and_sparse_hessian f wrt x as both
 """
-    made = load(compile_text(text, options=Options(level=level, mode=mode)).text, "sparse")
+    made = loaded(compile_text(text, options=Options(level=level, mode=mode)).text, "sparse")
     rng = np.random.default_rng(4)
     x, i, j = 0.6 * rng.normal(size=shape), *rng.integers(0, shape[0], (2, 6))
     found = made.S(x, i, j)
@@ -131,7 +132,7 @@ output f = sum(g**2) + sum(g[1:] * g[:-1])
 derive sparse_hessian f wrt layer.*, g, x as S
 derive hessian_matrix f wrt layer.*, g, x as D
 """
-    made = load(compile_text(text, options=Options(level=level)).text, "sparse")
+    made = loaded(compile_text(text, options=Options(level=level)).text, "sparse")
     given = _given(text)
     np.testing.assert_allclose(made.S(**given).toarray(), made.D(**given), rtol=1e-12, atol=1e-13)
 
@@ -181,7 +182,7 @@ def test_windows_through_a_node_between(mode: str, level: str) -> None:
         output y = conv1d(x, k)
         derive sparse_jacobian y wrt x as S
     """
-    made = load(compile_text(text, options=Options(level=level, mode=mode)).text, "windows")
+    made = loaded(compile_text(text, options=Options(level=level, mode=mode)).text, "windows")
     found = made.S({"x": np.ones((1, 1, 3))}, [[[2.0, 5.0]]])
     assert found.toarray().tolist() == [[2.0, 5.0, 0.0], [0.0, 2.0, 5.0]]
     deep = """input k: [1, 1, 2, 2, 1]
@@ -189,7 +190,7 @@ def test_windows_through_a_node_between(mode: str, level: str) -> None:
         output y = conv3d(x, k)
         derive sparse_jacobian y wrt x as S
     """
-    made = load(compile_text(deep, options=Options(level=level, mode=mode)).text, "deep")
+    made = loaded(compile_text(deep, options=Options(level=level, mode=mode)).text, "deep")
     kernel = np.arange(1.0, 5.0).reshape(1, 1, 2, 2, 1)
     right = np.zeros((2, 2, 2, 3, 2))
     for i, j, a, b in np.ndindex(2, 2, 2, 2):

@@ -15,10 +15,11 @@ from click.testing import CliRunner
 
 import graphc
 from graphc.cli.app import app
-from graphc.compile.stages import Compilation, Options, load
+from graphc.compile.stages import Compilation, Options
 from graphc.source import GraphError, Source
 from graphc.views.split import judge
 from tests.chunked_graphs import GRAPHS, NO
+from tests.loading import loaded
 
 PRECISIONS = ("float64", "float32")
 SPLIT = [name for name, (_, expected) in GRAPHS.items() if NO not in expected.values()]
@@ -38,7 +39,7 @@ def test_verdicts(name: str) -> None:
 
 def module_of(text: str, level: str = "-O0", **more: Any) -> ModuleType:
     options = Options(split="B", level=level, **more)
-    return load(Compilation(Source("net.graph", text), options).text, "net")
+    return loaded(Compilation(Source("net.graph", text), options).text, "net")
 
 
 ROWS = 23
@@ -282,7 +283,7 @@ def test_the_command_writes_what_splits(tmp_path: Path) -> None:
         ["forward", "loss", "merged:", "summed"],
         ["value_and_grad_loss", "loss,", "w", "merged:", "summed"],
     ]
-    net = load(out.read_text(), "net")
+    net = loaded(out.read_text(), "net")
     given = arguments_of(net)
     assert_close(
         by_chunks(net, "value_and_grad_loss", given, [0, 10, ROWS]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import itertools
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -15,14 +14,14 @@ import pytest
 from click.testing import CliRunner
 
 from graphc.cli.app import app
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text
 from graphc.ir.graph import INPUT, building, source
 from graphc.ir.types import Type
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.targets.numpy.printing.expression import statements
+from tests.loading import loaded
 
 pytestmark = pytest.mark.levels
-_numbers = itertools.count()
 
 
 @functools.cache
@@ -32,7 +31,7 @@ def text(graph: str, level: str, dtype: str = "float64", trace: bool = True) -> 
 
 
 def traced(graph: str, level: str, dtype: str = "float64") -> ModuleType:
-    return load(text(graph, level, dtype), f"traced_{next(_numbers)}")
+    return loaded(text(graph, level, dtype), "traced")
 
 
 def same(found: float, expected: float) -> bool:
@@ -261,7 +260,7 @@ def test_it_is_an_option_of_compile(level: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["compile", level, "--trace-nan", str(graph), "-o", "-"])
     assert done.exit_code == 0, done.output
     assert str(tmp_path) not in done.stdout  # a module does not tell where it was made
-    found = load(done.stdout, "by_command").trace(0.0)
+    found = loaded(done.stdout, "by_command").trace(0.0)
     assert (found.place, found.made) == ("net.graph:2:1", -np.inf)
 
 
