@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from types import ModuleType
@@ -30,10 +31,7 @@ from graphc.source import GraphError, Source
 from tests.loading import loaded
 
 
-def at(level: str, text: str, dtype: str = "float64") -> ModuleType:
-    return loaded(compile_text(text, options=Options(level=level, dtype=dtype)).text)
-
-
+@functools.cache
 def both(text: str, dtype: str = "float64") -> tuple[ModuleType, ModuleType]:
     made = compile_levels(Source("components", text), Options(dtype=dtype), None, ("-O0", "-O2"))
     plain, fast = (loaded(one.text) for one in made)
@@ -107,7 +105,7 @@ def test_the_numbers_of_the_plain_module(dtype: str, tolerance: float) -> None:
 
 
 def test_the_numbers_of_jax() -> None:
-    fast = at("-O2", BUNDLE)
+    _, fast = both(BUNDLE)
     cams, pts, wt, obs, feat = observations(20)
 
     def residual(cam: Any, pt: Any, w: Any, f: Any) -> Any:
@@ -161,7 +159,7 @@ def test_forward_and_backward_are_of_arrays(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_is_returned_is_the_callers() -> None:
-    fast = at("-O2", BUNDLE)
+    _, fast = both(BUNDLE)
     given = observations(20)
     before = [one.copy() for one in given]
     first, second = leaves(fast.J(*given)), leaves(fast.J(*given))

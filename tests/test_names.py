@@ -194,8 +194,13 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 @cache
+def under_its_own(program: str, variant: str) -> Compilation:
+    return compiled(program, variant, {})
+
+
+@cache
 def expected(program: str, variant: str) -> list[Any]:
-    return results(compiled(program, variant, {}))
+    return results(under_its_own(program, variant))
 
 
 def wrong(program: str, variant: str, names: Names) -> str:
@@ -244,7 +249,7 @@ def possible(names: frozenset[str]) -> tuple[str, ...]:
 @cache
 def generated(program: str) -> tuple[str, ...]:
     """The names in the modules of a program under its own names, but for these."""
-    texts = [compiled(program, variant, {}).text for variant in ("plain", "traced")]
+    texts = [under_its_own(program, variant).text for variant in ("plain", "traced")]
     found = frozenset().union(*map(identifiers, texts))
     return tuple(name for name in possible(found) if name not in slots(program))
 
@@ -256,7 +261,7 @@ def fixed() -> tuple[str, ...]:
     for program in PROGRAMS:
         others = {slot: f"zz{number}q" for number, slot in enumerate(slots(program))}
         for variant in ("plain", "traced"):
-            mine = identifiers(compiled(program, variant, {}).text)
+            mine = identifiers(under_its_own(program, variant).text)
             found |= mine & identifiers(compiled(program, variant, others).text)
     repeated = re.compile(r"math_|.*(_[3-9]|\d\d)\Z")  # where one tells as much as all
     return tuple(name for name in possible(frozenset(found)) if not repeated.match(name))

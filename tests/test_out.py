@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import module
+from conftest import compiled, module
 
-from graphc.compile.stages import Compilation, Options, compile_text
+from graphc.compile.stages import Compilation
 from graphc.source import Source
 from graphc.targets.marks import without_statements
 from graphc.targets.numpy.functions.derived import gradient_function
@@ -52,14 +52,7 @@ def arguments(dtype: str = "float64") -> dict[str, Any]:
 
 
 def made(level: str, dtype: str = "float64") -> ModuleType:
-    key = level, dtype
-    if key not in _MADE:
-        result = compile_text(NET, options=Options(level=level, dtype=dtype))
-        _MADE[key] = loaded(result.text, f"out_{len(_MADE)}")
-    return _MADE[key]
-
-
-_MADE: dict[tuple[str, str], ModuleType] = {}
+    return module(NET, level=level, dtype=dtype)
 
 
 def call(net: ModuleType, name: str, given: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -291,14 +284,14 @@ def test_without_out_nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_program_may_write_into_the_places() -> None:
     """The variables that it asks for hold the arrays of `out`, or None, by path or family."""
     compilation = Compilation(Source("graph", NET))
-    compiled = compilation.programs
+    programs = compilation.programs
     with compilation.open():
-        (one,) = (d for d in compiled.derived if d.program.name == "grad_loss")
+        (one,) = (d for d in programs.derived if d.program.name == "grad_loss")
         asked = {"h.W": "out_h_W", "layer.*.fc.b": "out_b", "y.b": "out_y_b", "scale": "out_s"}
-        text = without_statements(gradient_function(compiled, replace(one, destinations=asked)))
+        text = without_statements(gradient_function(programs, replace(one, destinations=asked)))
     head, body = text.split("    h = ", 1)
     seen = f"    SEEN.append([{', '.join(asked.values())}])\n"
-    net, given = loaded(compile_text(NET).text, "asked"), arguments()
+    net, given = loaded(compiled(NET).text, "asked"), arguments()
     net.SEEN = []  # type: ignore[attr-defined]
     exec(f"{head}{seen}    h = {body}", net.__dict__)
     out = {path: place for path, place in places(net.init()).items() if path != "y.b"}
@@ -332,7 +325,7 @@ class Counting:
 @pytest.mark.parametrize("name", ["backward", "grad_loss", "pull"])
 def test_the_fast_module_computes_in_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No matrix is copied; small sums may be."""
-    net = loaded(compile_text(WIDE, options=Options(level="-O2")).text, "wide")
+    net = module(WIDE, level="-O2")
     given = {"params": net.init(), "x": np.ones((3, 200))}
     more = {"cotangents": {"y": np.ones((3, 200))}} if name == "pull" else {}
     function = getattr(net, name)
@@ -347,7 +340,7 @@ def test_the_fast_module_computes_in_out(name: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_gradients_take_no_memory_beside_out() -> None:
-    net = loaded(compile_text(WIDE, options=Options(level="-O2")).text, "wide")
+    net = module(WIDE, level="-O2")
     params, x = net.init(), np.ones((3, 200))
     out = places(params)
     peaks = []
@@ -396,7 +389,7 @@ derive grad y wrt params, x as more
 @pytest.mark.parametrize("sizes", [(5, 3), (1, 1), (1, 4)])
 def test_places_for_all_kinds_of_gradients(name: str, sizes: tuple[int, int]) -> None:
     """Of what is used twice, in loops, by index, transposed: the bits are as without `out`."""
-    net = loaded(compile_text(SHAPES, options=Options(level="-O2")).text, "shapes")
+    net = module(SHAPES, level="-O2")
     rng = np.random.default_rng(8)
     N, M = sizes
     params = {path: rng.normal(size=np.shape(v)) for path, v in net.init(N=N, M=M).items()}
@@ -453,10 +446,7 @@ derive hvp y wrt layer.*, first as product
 
 @pytest.mark.parametrize("name", ["backward", "grad_y", "some", "product"])
 def test_members_of_families_have_their_paths_at_each_level(name: str) -> None:
-    plain, fast = (
-        loaded(compile_text(FAMILIES, options=Options(level=level)).text, f"families{level[-1]}")
-        for level in ("-O0", "-O2")
-    )
+    plain, fast = (module(FAMILIES, level=level) for level in ("-O0", "-O2"))
     rng = np.random.default_rng(6)
     params = {path: rng.normal(size=np.shape(v)) for path, v in plain.init().items()}
     more = {"tangents": {"layer.3.a": np.ones(2)}} if name == "product" else {}
