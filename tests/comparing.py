@@ -23,7 +23,16 @@ def close(found: Any, expected: Any, tolerance: float) -> None:
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     sizes = np.abs(expected[np.isfinite(expected)])
     scale = max(1.0, sizes.max()) if sizes.size else 1.0
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale, strict=True)
+    if not near(found, expected, tolerance * scale):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale, strict=True)
+
+
+def near(found: np.ndarray, expected: np.ndarray, gap: float) -> bool:
+    """Equal in shape, and finite and no further apart: what NumPy need not look at closely."""
+    if found.shape != expected.shape:
+        return False
+    with np.errstate(invalid="ignore"):  # ∞ - ∞
+        return bool((np.abs(found - expected) <= gap).all())
 
 
 def exact(call: Call, arguments: Arrays) -> list[np.ndarray]:
