@@ -82,14 +82,20 @@ def _public(name: str) -> str:
 
 
 def fields(names: Iterable[str]) -> dict[str, str]:
+    """Map names to fields of a NamedTuple."""
+    names = [*names]
+    return dict(zip(names, field_names(names), strict=True))
+
+
+def field_names(names: Iterable[str]) -> list[str]:
     """Convert names to fields of a NamedTuple, whose own methods and underscores are taken."""
     scope = Identifiers({"count", "index"})
-    found: dict[str, str] = {}
+    found: list[str] = []
     for name in names:
         safe = identifier(name)
         if safe.startswith("_"):
             safe = "f" + safe
-        found[name] = scope.fresh(safe + "_" if safe in ("count", "index") else safe)
+        found.append(scope.fresh(safe + "_" if safe in ("count", "index") else safe))
     return found
 
 

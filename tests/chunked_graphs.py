@@ -208,6 +208,52 @@ derive value_and_grad loss wrt params
 """,
         {"loss": "summed", "by w": "summed"},
     ),
+    "second derivatives of a loop": (
+        """
+dim B
+dim T = 3
+input x: [B, T]
+param w: [2]
+scan s[k in T] carry h = zeros([B]) {
+    next h = tanh(h * w[0] + x[:, k] * w[1])
+    collect hs = h
+}
+output loss = mean(hs**2)
+derive hessian loss wrt w
+""",
+        {"loss": "averaged", "w by w": "averaged"},
+    ),
+    "means of groups": (
+        """
+dim B
+input x: [B, 3]
+input ids: int[B]
+param w: [3]
+output means = segment_sum(x @ w, ids, 3) / maximum(segment_sum(ones([B]), ids, 3), 1)
+output loss = sum(log(1 + means**2)) + w[0]**2
+derive value_and_grad loss wrt w, x
+derive value means
+""",
+        {"means": "merged", "loss": "merged", "by w": "merged", "by x": "concatenated"},
+    ),
+    "the largest of each column": (
+        """
+dim B
+input x: [B, 3]
+param w: [3]
+block rounded(x: [...]) -> y: [...] {
+    y = floor(4 * x) / 4
+    rule surrogate x = cotangent(y)
+}
+u = rounded(tanh(x * w))
+output rows = u + sum(w)
+output score = sum(max(u, axis=0) * w) + norm(u)
+derive value_and_grad score wrt w, x
+derive value rows
+derive grad score wrt w, x as by_rows
+""",
+        {"rows": "concatenated", "score": "merged", "by w": "merged", "by x": "concatenated"},
+    ),
     "residual branches": (
         """
 dim B

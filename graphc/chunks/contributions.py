@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Literal
 
 from graphc.ad.functions import adjoint_of
@@ -27,8 +28,9 @@ Role = Literal["statistic", "derivative", "rows", "kept", "count"]
 class Field:
     """Something that a chunk contributes: a node that it computes, under this key.
 
-    `merge` says how those of two chunks become one. `axis` is where the rows are, of rows and of
-    what is derived by them.
+    `merge` says how those of two chunks become one; rows that are `averaged` are still to be
+    divided by the number of all. `axis` is where the rows are, of rows and of what is derived by
+    them.
     """
 
     key: ResultKey
@@ -112,7 +114,27 @@ def add_rows(to: Contributions, key: ResultKey, node: Node, lie: Rows) -> int:
     if lie.place.outer.constant != 1:
         why = "the rows do not lie one after another"
         raise NotApart(Mixed(node, why, "let the axis be the first of those that are joined"))
-    return to.add(Field(key, node, "rows", axis=lie.place.axis))
+    return to.add(Field(key, node, "rows", "averaged" if lie.weight else None, lie.place.axis))
+
+
+def add_gradients_by_rows(
+    to: Contributions, output: Node, wrt: Mapping[str, Node]
+) -> dict[str, int]:
+    """Add the gradients that have a row for each row, by path: returns their fields.
+
+    By what has rows it is so behind a sum, or an average; behind anything else the gradient of a
+    row depends on the others.
+    """
+    of_rows = {path: node for path, node in wrt.items() if isinstance(to.layout(node), Rows)}
+    adjoints = pullback([(output, as_node(1.0))], [*of_rows.values()]) if of_rows else {}
+    found: dict[str, int] = {}
+    for path, node in of_rows.items():
+        gradient = adjoint_of(adjoints, node)
+        with suppress(NotApart):
+            lie = to.layout(gradient)
+            if isinstance(lie, Rows):
+                found[path] = add_rows(to, gradient_by(path), gradient, lie)
+    return found
 
 
 def add_statistics(to: Contributions, called: str, root: Node, wrt: Mapping[str, Node]) -> None:

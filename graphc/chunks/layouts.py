@@ -141,8 +141,8 @@ def _joined(node: Node, before: Layout, after: Layout, zero: bool) -> Layout:
         if zero and isinstance(before, Rows) and before.weight is None:
             return Rows(before.place, COUNT)  # zeros may be divided by whatever the rest is
         return after
-    if before == WHOLE and zero and after == FINISHED:
-        return Merged("summed")  # if it is a sum that begins with nothing, the next step shows it
+    if zero and after == FINISHED and before in SUMS:
+        return SUMS[before]  # if it is a sum that begins with nothing, the next step shows it
     if before == WHOLE and (zero or after == Merged("averaged")):
         return after
     rows = isinstance(before, Rows) and isinstance(after, Rows) and before.place == after.place
@@ -152,6 +152,13 @@ def _joined(node: Node, before: Layout, after: Layout, zero: bool) -> Layout:
         fix = "let the loop start from 0.0, and add what it starts from behind it"
         return Mixed(node, "the loop adds the rows to what it starts from", fix)
     return _of_loop(node, "a step reads what all rows have made in the one before")
+
+
+SUMS: Mapping[Layout, Layout] = {
+    WHOLE: Merged("summed"),
+    Merged("summed"): Merged("averaged"),
+}
+"""What a value that begins with zeros is tried as next, where it is not as it was tried before."""
 
 
 def _ended(node: Node, lie: Layout) -> Layout:

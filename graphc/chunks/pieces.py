@@ -14,6 +14,7 @@ from graphc.ad.functions import labels
 from graphc.chunks.contributions import (
     Contributions,
     Field,
+    add_gradients_by_rows,
     add_rows,
     add_statistics,
     statistics_of,
@@ -71,13 +72,17 @@ def pieces(
     wrt = wrt or {}
     roots = [*results.values(), *([gradient_of[1]] if gradient_of else []), *wrt.values()]
     made = Contributions(axis, names, layouts(roots, axis))
-    row_fields: dict[ResultKey, int] = {}
+    by_rows: dict[ResultKey, int] = {}
+    behind_all = dict(wrt)
     if gradient_of is not None:
-        add_statistics(made, *gradient_of, wrt)
+        alone = add_gradients_by_rows(made, gradient_of[1], wrt)
+        behind_all = {path: node for path, node in wrt.items() if path not in alone}
+        by_rows = {gradient_by(path): number for path, number in alone.items()}
+        add_statistics(made, *gradient_of, behind_all)
     for key, node in results.items():
         lie = made.layout(node)
         if isinstance(lie, Rows):
-            row_fields[key] = add_rows(made, key, node, lie)
+            by_rows[key] = add_rows(made, key, node, lie)
         else:
             add_statistics(made, key.label, node, {})
     _ = made.count
@@ -86,16 +91,15 @@ def pieces(
         return _stand_in(made.fields[number], "merged")
 
     finished: dict[ResultKey, Node] = {}
-    for key, node in results.items():
-        lie = made.layout(node)
-        if not isinstance(lie, Rows):
-            finished[key] = behind(made, node, end)
-            continue
-        rows = end(row_fields[key])
-        finished[key] = rows if lie.weight is None else rows / end(made.count)
+    for key, number in by_rows.items():
+        rows = end(number)
+        finished[key] = rows / end(made.count) if made.fields[number].merge else rows
+    finished |= {
+        key: behind(made, node, end) for key, node in results.items() if key not in by_rows
+    }
     if gradient_of is not None:
         output = behind(made, gradient_of[1], end)
-        finished |= gradients_behind(made, output, wrt, end)
+        finished |= gradients_behind(made, output, behind_all, end)
     finished = keep_whole(made, finished, end)
     both = joined(made, *_chunks(made))
     _keep_dims(made, [*both, *finished.values()])

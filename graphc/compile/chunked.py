@@ -17,7 +17,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import DIM, Node
 from graphc.ir.results import value_of
 from graphc.kinds import MODES, PARTIAL
-from graphc.names import MODULE, Identifiers, fields, flat
+from graphc.names import MODULE, Identifiers, field_names, flat
 from graphc.optimise.passes import PASSES, rewritten
 from graphc.plan.lower import plan
 from graphc.plan.module import Chunked, Compiled, Contribution, Derived
@@ -109,8 +109,7 @@ def _plan(
     planned = plan_graph(
         graph, sources_of(compiled.model, begin), begin, PARTIAL, (), {}, options=options
     )
-    called = fields([flat(one.key.label) for one in made.fields])
-    names = tuple(called.values())
+    names = tuple(field_names(flat(one.key.label) for one in made.fields))
     dims = {str(one.node.attrs["value"]) for one in made.fields if one.node.op is DIM} - {
         str(made.axis)
     }

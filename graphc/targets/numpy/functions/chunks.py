@@ -20,7 +20,7 @@ from graphc.targets.numpy.functions.derived import (
 from graphc.targets.numpy.functions.jacobians import hessian_rows, jacobian_blocks
 from graphc.targets.numpy.functions.record import annotation, with_shapes
 from graphc.targets.numpy.printing.body import body, returned
-from graphc.targets.numpy.printing.text import function, unpacking, write_list
+from graphc.targets.numpy.printing.text import function, names_in, unpacking, write_list
 
 
 def chunk_functions(compiled: Compiled, one: Chunked) -> list[str]:
@@ -98,6 +98,8 @@ def _finish(compiled: Compiled, one: Chunked) -> str:
     kind, before, _ = with_value(compiled, function_, _RETURNED[one.of.kind.base], "it")
     lines = _RETURNING[one.of.kind.base](compiled, function_, before)
     lines = [*body(one.finish), *lines]
+    if one.axis in names_in(lines):
+        lines = [f"{one.axis} = int({one.rows.field})", *lines]
     names = [each.field for each in one.contributions]
     if one.of.kind.base is kinds.VALUE:
         kind, _ = return_values(compiled, function_)
