@@ -14,7 +14,7 @@ from graphc.ir.use_counts import Once, Rule, Rules, exchange, move, reads_of
 from graphc.ir.verify import is_verifying, verified
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.algebra.factors import SCALARS
-from graphc.optimise.algebra.matrices import SCALES
+from graphc.optimise.algebra.matrices import PRODUCTS_TURNED, SCALES
 from graphc.optimise.algebra.powers import POWERS
 from graphc.optimise.algebra.reductions import SUMS
 from graphc.optimise.exact.identities import RULES
@@ -42,6 +42,12 @@ FAST_RULES: Rules = joined(PRIMITIVES, POWERS, SCALARS, SUMS, SCALES)
 def strengthen(graph: Graph) -> Graph:
     """Apply what makes the graph smaller, until nothing does."""
     return applied_everywhere(graph, FAST_RULES)
+
+
+@verified
+def turn_products(graph: Graph) -> Graph:
+    """Move transposes into products, so that a loop stacks the product as it is asked for."""
+    return applied_everywhere(graph, PRODUCTS_TURNED)
 
 
 def applied_everywhere(graph: Graph, rules: Rules) -> Graph:

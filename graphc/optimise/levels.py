@@ -12,7 +12,7 @@ from graphc.optimise.before_ad.horizontal import fuse_horizontally
 from graphc.optimise.before_ad.selections import select
 from graphc.optimise.before_ad.states import take_states_apart
 from graphc.optimise.before_ad.vectorise import vectorise
-from graphc.optimise.driver import strengthen
+from graphc.optimise.driver import strengthen, turn_products
 from graphc.optimise.loops.distribution import distribute
 from graphc.optimise.loops.unrolling import unroll
 from graphc.optimise.passes import Pass, simplify
@@ -37,7 +37,7 @@ class Level:
 
 
 _ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen)
-_LOOPS: tuple[Pass, ...] = (share_finitely, distribute, simplify)
+_LOOPS: tuple[Pass, ...] = (share_finitely, turn_products, distribute, simplify)
 
 READABLE = Level("-O0")
 FAST = Level(

@@ -190,11 +190,14 @@ def backward(
         raise _no_cache(cache)
     ct_a2 = _cotangent(a2, 'the cotangent of `a2`', (1,))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 4 if out is None else _destinations(out, _shapes(), cache)
-    out_W1 = _places[0]
-    out_b1 = _places[1]
-    out_W2 = _places[2]
-    out_b2 = _places[3]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_W1 = _places[0]
+        out_b1 = _places[1]
+        out_W2 = _places[2]
+        out_b2 = _places[3]
+    else:
+        out_W1, out_b1, out_W2, out_b2 = [None] * 4
     x, W2, a1, a2, loss_difference = cache
     _scratch = _take(_backward_scratch)
     s1, s2, s3, s4 = _scratch
@@ -317,11 +320,14 @@ def _grad_loss_arrays(
     Shapes: params, x: [3], t: [1] -> loss: [] by params.
     """
     x, t, W1, b1, W2, b2 = _enter(params, x, t)
-    _places: list[Any] = [None] * 4 if out is None else _destinations(out, _shapes(), [x, t, *params.values()])
-    out_W1 = _places[0]
-    out_b1 = _places[1]
-    out_W2 = _places[2]
-    out_b2 = _places[3]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [x, t, *params.values()])
+        out_W1 = _places[0]
+        out_b1 = _places[1]
+        out_W2 = _places[2]
+        out_b2 = _places[3]
+    else:
+        out_W1, out_b1, out_W2, out_b2 = [None] * 4
     _scratch = _take(_grad_loss_scratch)
     s1, s2, s3, s4, s5 = _scratch
     z1_matmul = np.dot(W1, x, s1)  # z1 = W1 @ x + b1

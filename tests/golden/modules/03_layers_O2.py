@@ -207,9 +207,12 @@ def backward(
     ct_u = _cotangent(u, 'the cotangent of `u`', (cache.B, 16))
     ct_v = _cotangent(v, 'the cotangent of `v`', (cache.B, 16))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 16 if out is None else _destinations(out, _shapes(), cache)
-    out_layer_W = _places[0:8:2]
-    out_edge_W = _places[8:16:2]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_layer_W = _places[0:8:2]
+        out_edge_W = _places[8:16:2]
+    else:
+        out_layer_W, out_edge_W = [None] * 2
     layer_W, edge_W, loss_difference, h_by_k, edge_y_by_k, h_by_k_2, layer_h_next_by_k, B = cache
     _scratch = _take(_backward_scratch, B)
     d_edge_b_full, s1, s2, s3, s4, s5, s6, s7, s8 = _scratch
@@ -231,7 +234,7 @@ def backward(
         d_h_2 = np.dot(d_saved_sum, edge_W_k.T, d_v_spare)  # (∂saved_sum/∂h)ᵀ d_saved_sum: [B, 16]
         d_v_spare, d_v = d_v, d_h_2
     # back through the loop over k: [4, 16, 16]
-    d_edge_W = _products(h_by_k.transpose(0, 2, 1), step_product_by_k, out and out_edge_W)
+    d_edge_W = _products(h_by_k.transpose(0, 2, 1), step_product_by_k, out_edge_W)
     # cotangent of the output u + ∂loss_difference/∂u ⊙ d_loss_difference: [B, 16]
     d_h = np.add(ct_u, d_loss_difference, s1)
     # d_u = d_h
@@ -249,7 +252,7 @@ def backward(
         d_h_3 = np.dot(d_layer_z, layer_W_k.T, d_h_spare)  # (∂layer_z/∂h)ᵀ d_layer_z: [B, 16]
         d_h_spare, d_h = d_h, d_h_3
     # back through the loop over k: [4, 16, 16]
-    d_layer_W = _products(h_by_k_2.transpose(0, 2, 1), step_product_by_k_2, out and out_layer_W)
+    d_layer_W = _products(h_by_k_2.transpose(0, 2, 1), step_product_by_k_2, out_layer_W)
     d_edge_b = np.matmul(d_edge_b_full, step_product_by_k)  # back through the loop over k: [4, 16]
     # back through the loop over k: [4, 16]
     d_layer_b = np.matmul(d_edge_b_full, step_product_by_k_2)
@@ -274,9 +277,12 @@ def grad_loss(
     Shapes: params, x: [B, D] -> loss: [] by params.
     """
     x, layer_W, layer_b, edge_W, edge_b, B = _enter(params, x)
-    _places: list[Any] = [None] * 16 if out is None else _destinations(out, _shapes(), [x, *params.values()])
-    out_layer_W = _places[0:8:2]
-    out_edge_W = _places[8:16:2]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [x, *params.values()])
+        out_layer_W = _places[0:8:2]
+        out_edge_W = _places[8:16:2]
+    else:
+        out_layer_W, out_edge_W = [None] * 2
     _scratch = _take(_grad_loss_scratch, B)
     d_edge_b_full, d_h_product, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10 = _scratch
     h_2 = x
@@ -323,7 +329,7 @@ def grad_loss(
         d_v_spare, d_v = d_v, d_h_2
     d_edge_b = np.matmul(d_edge_b_full, step_product_by_k)  # back through the loop over k: [4, 16]
     # back through the loop over k: [4, 16, 16]
-    d_edge_W = _products(h_by_k.transpose(0, 2, 1), step_product_by_k, out and out_edge_W)
+    d_edge_W = _products(h_by_k.transpose(0, 2, 1), step_product_by_k, out_edge_W)
     d_layer_W_square = np.square(layer_h_next_by_k, s2)  # next h = tanh(z)
     d_layer_W_difference = np.subtract(1, d_layer_W_square, s2)
     d_h_3 = d_h
@@ -341,7 +347,7 @@ def grad_loss(
     # back through the loop over k: [4, 16]
     d_layer_b = np.matmul(d_edge_b_full, step_product_by_k_2)
     # back through the loop over k: [4, 16, 16]
-    d_layer_W = _products(h_by_k_2.transpose(0, 2, 1), step_product_by_k_2, out and out_layer_W)
+    d_layer_W = _products(h_by_k_2.transpose(0, 2, 1), step_product_by_k_2, out_layer_W)
     _give(_scratch, _grad_loss_scratch, B)
     return _into(out, {
         **dict(zip(PARAMETERS[0:8], _alternate(d_layer_W, d_layer_b))),
@@ -363,17 +369,20 @@ def g_left(
     Shapes: params, x: [B, D] -> loss: [] by layer.*.W: [D, D], layer.*.b: [D], x: [B, 16].
     """
     x, layer_W, layer_b, edge_W, edge_b, B = _enter(params, x)
-    _places: list[Any] = [None] * 9 if out is None else _destinations(out, {
-        **{
-            _path: _value for _k in range(1, 5) for _path, _value in (
-                (f'layer.{_k}.W', (16, 16)),
-                (f'layer.{_k}.b', (16,)),
-            )
-        },
-        'x': (B, 16),
-    }, [x, *params.values()])
-    out_layer_W = _places[0:8:2]
-    out_x = _places[8]
+    if out is not None:
+        _places = _destinations(out, {
+            **{
+                _path: _value for _k in range(1, 5) for _path, _value in (
+                    (f'layer.{_k}.W', (16, 16)),
+                    (f'layer.{_k}.b', (16,)),
+                )
+            },
+            'x': (B, 16),
+        }, [x, *params.values()])
+        out_layer_W = _places[0:8:2]
+        out_x = _places[8]
+    else:
+        out_layer_W, out_x = [None] * 2
     _scratch = _take(_g_left_scratch, B)
     d_layer_b_full, d_h_product, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10 = _scratch
     h = x
@@ -418,7 +427,7 @@ def g_left(
     d_h_3 = d_h_5
     d_layer_b = np.matmul(d_layer_b_full, step_product_by_k)  # back through the loop over k: [4, 16]
     # back through the loop over k: [4, 16, 16]
-    d_layer_W = _products(h_by_k.transpose(0, 2, 1), step_product_by_k, out and out_layer_W)
+    d_layer_W = _products(h_by_k.transpose(0, 2, 1), step_product_by_k, out_layer_W)
     d_x_square = np.square(edge_y_by_k, s2)  # dense(D, act=tanh): y = act(x @ W + b)
     d_x_difference = np.subtract(1, d_x_square, s2)
     np.copyto(s3, d_v)

@@ -325,8 +325,11 @@ def backward(
         raise _no_cache(cache)
     ct_logits = _cotangent(logits, 'the cotangent of `logits`', (cache.B, 10))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 20 if out is None else _destinations(out, _shapes(), cache)
-    out_logits_b = _places[19]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_logits_b = _places[19]
+    else:
+        out_logits_b = None
     (
         x, t, a1, a2_W, h1, f2_layer_0_fc_W, f2_h, f2_head_W, h2, proj_W, body_layer_0_fc_W, body_h,
         body_head_W, h3, p8_W, p8, p4_W, p4, logits_concatenate, logits_W, loss_exp, loss_matmul, B,
@@ -497,8 +500,11 @@ def grad_loss(
         proj_W, proj_b, body_layer_0_fc_W, body_layer_0_fc_b, body_head_W, body_head_b, p8_W, p8_b,
         p4_W, p4_b, logits_W, logits_b, B,
     ) = _enter(params, x, t)
-    _places: list[Any] = [None] * 20 if out is None else _destinations(out, _shapes(), [x, t, *params.values()])
-    out_logits_b = _places[19]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [x, t, *params.values()])
+        out_logits_b = _places[19]
+    else:
+        out_logits_b = None
     _scratch = _take(_grad_loss_scratch, B)
     (
         d_logits_arange, d_logits_full, d_logits_b_full, d_logits_quotient, d_logits_negative, s1,

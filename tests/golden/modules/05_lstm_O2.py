@@ -263,12 +263,17 @@ def backward(
     ct_pred = _cotangent(pred, 'the cotangent of `pred`', (cache.B, cache.T, 14))
     d_h_last = _cotangent(h_last, 'the cotangent of `h_last`', (cache.B, 32))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 5 if out is None else _destinations(out, _shapes(), cache)
-    out_step_cell_W = _places[0]
-    out_step_cell_U = _places[1]
-    out_step_cell_b = _places[2]
-    out_step_readout_W = _places[3]
-    out_step_readout_b = _places[4]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_step_cell_W = _places[0]
+        out_step_cell_U = _places[1]
+        out_step_cell_b = _places[2]
+        out_step_readout_W = _places[3]
+        out_step_readout_b = _places[4]
+    else:
+        (
+            out_step_cell_W, out_step_cell_U, out_step_cell_b, out_step_readout_W, out_step_readout_b,
+        ) = [None] * 5
     (
         x, h0, c0, step_cell_U, step_readout_W, loss_difference, step_h1_by_t,
         step_h1_quotient_by_t, step_h1_tanh_by_t, step_c1_quotient_by_t, step_c1_tanh_by_t,
@@ -391,20 +396,25 @@ def grad_loss(
         x, h0, c0, target, step_cell_W, step_cell_U, step_cell_b, step_readout_W, step_readout_b, B,
         T,
     ) = _enter(params, x, h0, c0, target)
-    _places: list[Any] = [None] * 7 if out is None else _destinations(out, {
-        'step.cell.W': (14, 128),
-        'step.cell.U': (32, 128),
-        'step.cell.b': (128,),
-        'step.readout.W': (32, 14),
-        'step.readout.b': (14,),
-        'h0': (B, 32),
-        'c0': (B, 32),
-    }, [x, h0, c0, target, *params.values()])
-    out_step_cell_W = _places[0]
-    out_step_cell_U = _places[1]
-    out_step_cell_b = _places[2]
-    out_step_readout_W = _places[3]
-    out_step_readout_b = _places[4]
+    if out is not None:
+        _places = _destinations(out, {
+            'step.cell.W': (14, 128),
+            'step.cell.U': (32, 128),
+            'step.cell.b': (128,),
+            'step.readout.W': (32, 14),
+            'step.readout.b': (14,),
+            'h0': (B, 32),
+            'c0': (B, 32),
+        }, [x, h0, c0, target, *params.values()])
+        out_step_cell_W = _places[0]
+        out_step_cell_U = _places[1]
+        out_step_cell_b = _places[2]
+        out_step_readout_W = _places[3]
+        out_step_readout_b = _places[4]
+    else:
+        (
+            out_step_cell_W, out_step_cell_U, out_step_cell_b, out_step_readout_W, out_step_readout_b,
+        ) = [None] * 5
     _scratch = _take(_grad_loss_scratch, B, T)
     (
         d_step_cell_b_full, d_ys_product, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13,

@@ -414,22 +414,33 @@ def backward(
         raise _no_cache(cache)
     ct_logits = _cotangent(logits, 'the cotangent of `logits`', (cache.B, cache.T, 256))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 28 if out is None else _destinations(out, _shapes(T=cache.T), cache)
-    out_emb_E = _places[1]
-    out_layer_ln1_gain = _places[2:26:12]
-    out_layer_ln1_bias = _places[3:26:12]
-    out_layer_att_Wq = _places[4:26:12]
-    out_layer_att_Wk = _places[5:26:12]
-    out_layer_att_Wv = _places[6:26:12]
-    out_layer_att_Wo = _places[7:26:12]
-    out_layer_ln2_gain = _places[8:26:12]
-    out_layer_ln2_bias = _places[9:26:12]
-    out_layer_ff_layer_0_fc_W = _places[10:26:12]
-    out_layer_ff_layer_0_fc_b = _places[11:26:12]
-    out_layer_ff_head_W = _places[12:26:12]
-    out_layer_ff_head_b = _places[13:26:12]
-    out_h_gain = _places[26]
-    out_h_bias = _places[27]
+    if out is not None:
+        _places = _destinations(out, _shapes(T=cache.T), cache)
+        out_emb_E = _places[1]
+        out_layer_ln1_gain = _places[2:26:12]
+        out_layer_ln1_bias = _places[3:26:12]
+        out_layer_att_Wq = _places[4:26:12]
+        out_layer_att_Wk = _places[5:26:12]
+        out_layer_att_Wv = _places[6:26:12]
+        out_layer_att_Wo = _places[7:26:12]
+        out_layer_ln2_gain = _places[8:26:12]
+        out_layer_ln2_bias = _places[9:26:12]
+        out_layer_ff_layer_0_fc_W = _places[10:26:12]
+        out_layer_ff_layer_0_fc_b = _places[11:26:12]
+        out_layer_ff_head_W = _places[12:26:12]
+        out_layer_ff_head_b = _places[13:26:12]
+        out_h_gain = _places[26]
+        out_h_bias = _places[27]
+    else:
+        (
+            out_emb_E, out_layer_ln1_gain, out_layer_ln1_bias, out_layer_att_Wq, out_layer_att_Wk,
+            out_layer_att_Wv, out_layer_att_Wo, out_layer_ln2_gain, out_layer_ln2_bias,
+            out_layer_ff_layer_0_fc_W, out_layer_ff_layer_0_fc_b, out_layer_ff_head_W,
+            out_layer_ff_head_b, out_h_gain, out_h_bias,
+        ) = _in_one_block(
+            (256, 64), (2, 64), (2, 64), (2, 64, 64), (2, 64, 64), (2, 64, 64), (2, 64, 64), (2, 64),
+            (2, 64), (2, 64, 256), (2, 256), (2, 256, 64), (2, 64), (64,), (64,),
+        )
     (
         ids, labels, emb_E, layer_ln1_gain, layer_att_Wq, layer_att_Wk, layer_att_Wv, layer_att_Wo,
         layer_ln2_gain, layer_ff_layer_0_fc_W, layer_ff_head_W, h_gain, h_v_difference, h_sqrt,
@@ -509,18 +520,18 @@ def backward(
     d_h_result = np.add(d_h_difference, d_emb_product_6, s12)
     np.copyto(s10_view, d_h_result)
     d_h_result, d_h_result_spare = s10_view, s15
-    d_layer_ff_head_b = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ff_head_b, (2, 64))
-    d_layer_ff_layer_0_fc_b = np.empty((2, 256), FLOAT) if out is None else _rows(out_layer_ff_layer_0_fc_b, (2, 256))
-    d_layer_ff_layer_0_fc_W = np.empty((2, 64, 256), FLOAT) if out is None else _rows(out_layer_ff_layer_0_fc_W, (2, 64, 256))
-    d_layer_ln2_bias = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ln2_bias, (2, 64))
-    d_layer_ln2_gain = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ln2_gain, (2, 64))
-    d_layer_att_Wo = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_att_Wo, (2, 64, 64))
-    d_layer_att_Wv = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_att_Wv, (2, 64, 64))
-    d_layer_att_Wk = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_att_Wk, (2, 64, 64))
-    d_layer_att_Wq = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_att_Wq, (2, 64, 64))
-    d_layer_ln1_bias = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ln1_bias, (2, 64))
-    d_layer_ln1_gain = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ln1_gain, (2, 64))
-    d_layer_ff_head_W = np.empty((2, 256, 64), FLOAT) if out is None else _rows(out_layer_ff_head_W, (2, 256, 64))
+    d_layer_ff_head_b = _rows(out_layer_ff_head_b, (2, 64))
+    d_layer_ff_layer_0_fc_b = _rows(out_layer_ff_layer_0_fc_b, (2, 256))
+    d_layer_ff_layer_0_fc_W = _rows(out_layer_ff_layer_0_fc_W, (2, 64, 256))
+    d_layer_ln2_bias = _rows(out_layer_ln2_bias, (2, 64))
+    d_layer_ln2_gain = _rows(out_layer_ln2_gain, (2, 64))
+    d_layer_att_Wo = _rows(out_layer_att_Wo, (2, 64, 64))
+    d_layer_att_Wv = _rows(out_layer_att_Wv, (2, 64, 64))
+    d_layer_att_Wk = _rows(out_layer_att_Wk, (2, 64, 64))
+    d_layer_att_Wq = _rows(out_layer_att_Wq, (2, 64, 64))
+    d_layer_ln1_bias = _rows(out_layer_ln1_bias, (2, 64))
+    d_layer_ln1_gain = _rows(out_layer_ln1_gain, (2, 64))
+    d_layer_ff_head_W = _rows(out_layer_ff_head_W, (2, 256, 64))
     # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     for (
         d_emb_reshape_7, d_emb_reshape_2_2, layer_ln1_gain_k, layer_att_Wq_k, layer_att_Wk_k,
@@ -725,22 +736,33 @@ def grad_loss(
         layer_att_Wv, layer_att_Wo, layer_ln2_gain, layer_ln2_bias, layer_ff_layer_0_fc_W,
         layer_ff_layer_0_fc_b, layer_ff_head_W, layer_ff_head_b, h_gain, h_bias, B, T,
     ) = _enter(params, ids, labels)
-    _places: list[Any] = [None] * 28 if out is None else _destinations(out, _shapes(T=T), [ids, labels, *params.values()])
-    out_emb_E = _places[1]
-    out_layer_ln1_gain = _places[2:26:12]
-    out_layer_ln1_bias = _places[3:26:12]
-    out_layer_att_Wq = _places[4:26:12]
-    out_layer_att_Wk = _places[5:26:12]
-    out_layer_att_Wv = _places[6:26:12]
-    out_layer_att_Wo = _places[7:26:12]
-    out_layer_ln2_gain = _places[8:26:12]
-    out_layer_ln2_bias = _places[9:26:12]
-    out_layer_ff_layer_0_fc_W = _places[10:26:12]
-    out_layer_ff_layer_0_fc_b = _places[11:26:12]
-    out_layer_ff_head_W = _places[12:26:12]
-    out_layer_ff_head_b = _places[13:26:12]
-    out_h_gain = _places[26]
-    out_h_bias = _places[27]
+    if out is not None:
+        _places = _destinations(out, _shapes(T=T), [ids, labels, *params.values()])
+        out_emb_E = _places[1]
+        out_layer_ln1_gain = _places[2:26:12]
+        out_layer_ln1_bias = _places[3:26:12]
+        out_layer_att_Wq = _places[4:26:12]
+        out_layer_att_Wk = _places[5:26:12]
+        out_layer_att_Wv = _places[6:26:12]
+        out_layer_att_Wo = _places[7:26:12]
+        out_layer_ln2_gain = _places[8:26:12]
+        out_layer_ln2_bias = _places[9:26:12]
+        out_layer_ff_layer_0_fc_W = _places[10:26:12]
+        out_layer_ff_layer_0_fc_b = _places[11:26:12]
+        out_layer_ff_head_W = _places[12:26:12]
+        out_layer_ff_head_b = _places[13:26:12]
+        out_h_gain = _places[26]
+        out_h_bias = _places[27]
+    else:
+        (
+            out_emb_E, out_layer_ln1_gain, out_layer_ln1_bias, out_layer_att_Wq, out_layer_att_Wk,
+            out_layer_att_Wv, out_layer_att_Wo, out_layer_ln2_gain, out_layer_ln2_bias,
+            out_layer_ff_layer_0_fc_W, out_layer_ff_layer_0_fc_b, out_layer_ff_head_W,
+            out_layer_ff_head_b, out_h_gain, out_h_bias,
+        ) = _in_one_block(
+            (256, 64), (2, 64), (2, 64), (2, 64, 64), (2, 64, 64), (2, 64, 64), (2, 64, 64), (2, 64),
+            (2, 64), (2, 64, 256), (2, 256), (2, 256, 64), (2, 64), (64,), (64,),
+        )
     _scratch = _take(_grad_loss_scratch, B, T)
     (
         h_m_full, h_m_greater, h_m_full_2, d_h_full, d_h_arange, d_h_bias_full, d_pos_full,
@@ -952,18 +974,18 @@ def grad_loss(
     d_h_result = np.add(d_h_difference_2, d_emb_product_8, s33)
     np.copyto(s1, d_h_result)
     d_h_result, d_h_result_spare = s1, s23
-    d_layer_ff_head_b = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ff_head_b, (2, 64))
-    d_layer_ff_layer_0_fc_b = np.empty((2, 256), FLOAT) if out is None else _rows(out_layer_ff_layer_0_fc_b, (2, 256))
-    d_layer_ff_layer_0_fc_W = np.empty((2, 64, 256), FLOAT) if out is None else _rows(out_layer_ff_layer_0_fc_W, (2, 64, 256))
-    d_layer_ln2_bias = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ln2_bias, (2, 64))
-    d_layer_ln2_gain = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ln2_gain, (2, 64))
-    d_layer_att_Wo = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_att_Wo, (2, 64, 64))
-    d_layer_att_Wv = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_att_Wv, (2, 64, 64))
-    d_layer_att_Wk = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_att_Wk, (2, 64, 64))
-    d_layer_att_Wq = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_att_Wq, (2, 64, 64))
-    d_layer_ln1_bias = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ln1_bias, (2, 64))
-    d_layer_ln1_gain = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ln1_gain, (2, 64))
-    d_layer_ff_head_W = np.empty((2, 256, 64), FLOAT) if out is None else _rows(out_layer_ff_head_W, (2, 256, 64))
+    d_layer_ff_head_b = _rows(out_layer_ff_head_b, (2, 64))
+    d_layer_ff_layer_0_fc_b = _rows(out_layer_ff_layer_0_fc_b, (2, 256))
+    d_layer_ff_layer_0_fc_W = _rows(out_layer_ff_layer_0_fc_W, (2, 64, 256))
+    d_layer_ln2_bias = _rows(out_layer_ln2_bias, (2, 64))
+    d_layer_ln2_gain = _rows(out_layer_ln2_gain, (2, 64))
+    d_layer_att_Wo = _rows(out_layer_att_Wo, (2, 64, 64))
+    d_layer_att_Wv = _rows(out_layer_att_Wv, (2, 64, 64))
+    d_layer_att_Wk = _rows(out_layer_att_Wk, (2, 64, 64))
+    d_layer_att_Wq = _rows(out_layer_att_Wq, (2, 64, 64))
+    d_layer_ln1_bias = _rows(out_layer_ln1_bias, (2, 64))
+    d_layer_ln1_gain = _rows(out_layer_ln1_gain, (2, 64))
+    d_layer_ff_head_W = _rows(out_layer_ff_head_W, (2, 256, 64))
     # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     for (
         d_emb_reshape_7, d_emb_reshape_2_2, layer_ln1_gain_k_2, layer_att_Wq_k_2, layer_att_Wk_k_2,

@@ -294,9 +294,12 @@ def backward(
         raise _no_cache(cache)
     ct_logits = _cotangent(logits, 'the cotangent of `logits`', (cache.B, 10))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 10 if out is None else _destinations(out, _shapes(), cache)
-    out_logits_W = _places[8]
-    out_logits_b = _places[9]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_logits_W = _places[8]
+        out_logits_b = _places[9]
+    else:
+        out_logits_W, out_logits_b = [None] * 2
     (
         label, c1_unindex, c1, r1_maximum_3, r1_W, r1_unindex, r1, r2_W, r2_unindex, c2_relu, c2_W,
         c2_unindex, c2, logits_W, loss_exp, loss_matmul, B,
@@ -474,9 +477,12 @@ def grad_loss(
     (
         image, label, c1_W, c1_b, r1_W, r1_b, r2_W, r2_b, c2_W, c2_b, logits_W, logits_b, B,
     ) = _enter(params, image, label)
-    _places: list[Any] = [None] * 10 if out is None else _destinations(out, _shapes(), [image, label, *params.values()])
-    out_logits_W = _places[8]
-    out_logits_b = _places[9]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [image, label, *params.values()])
+        out_logits_W = _places[8]
+        out_logits_b = _places[9]
+    else:
+        out_logits_W, out_logits_b = [None] * 2
     _scratch = _take(_grad_loss_scratch, B)
     (
         d_logits_full, d_logits_arange, d_logits_b_full, d_logits_quotient, d_logits_negative, s1,

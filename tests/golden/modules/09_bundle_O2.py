@@ -301,14 +301,17 @@ def backward(
         raise _no_cache(cache)
     d_e = _cotangent(e, 'the cotangent of `e`', (cache.P, 2))
     d_ew = _cotangent(ew, 'the cotangent of `ew`', (cache.P,))
-    _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
-        'cams': (cache.C, 11),
-        'pts': (cache.M, 3),
-        'wt': (cache.P,),
-        'feat': (cache.P, 2),
-    }, cache)
-    out_wt = _places[2]
-    out_feat = _places[3]
+    if out is not None:
+        _places = _destinations(out, {
+            'cams': (cache.C, 11),
+            'pts': (cache.M, 3),
+            'wt': (cache.P,),
+            'feat': (cache.P, 2),
+        }, cache)
+        out_wt = _places[2]
+        out_feat = _places[3]
+    else:
+        out_wt, out_feat = [None] * 2
     (
         wt, obs, cam, Xc_turned_difference, Xc_ok, Xc_th, Xc_w_quotient, Xc_w, Xc_c,
         Xc_turned_cross, Xc_turned_sin, Xc_turned_matmul, Xc_turned_difference_2,

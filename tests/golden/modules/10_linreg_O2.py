@@ -187,8 +187,11 @@ def backward(
         raise _no_cache(cache)
     ct_yhat = _cotangent(yhat, 'the cotangent of `yhat`', (cache.N,))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 2 if out is None else _destinations(out, _shapes(), cache)
-    out_w = _places[0]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_w = _places[0]
+    else:
+        out_w = None
     X, w, loss_difference, N = cache
     _scratch = _take(_backward_scratch, N)
     s1, s2, s3 = _scratch
@@ -223,8 +226,11 @@ def grad_loss(
     Shapes: params, X: [N, D], y: [N] -> loss: [] by params.
     """
     X, y, w, b, N = _enter(params, X, y)
-    _places: list[Any] = [None] * 2 if out is None else _destinations(out, _shapes(), [X, y, *params.values()])
-    out_w = _places[0]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [X, y, *params.values()])
+        out_w = _places[0]
+    else:
+        out_w = None
     _scratch = _take(_grad_loss_scratch, N)
     d_yhat_product, s1 = _scratch
     d_w_product = np.multiply(0.02, w, s1)  # output loss = mean((yhat - y)**2) + lam * sum(w**2)

@@ -175,8 +175,11 @@ def backward(
         raise _no_cache(cache)
     ct_q = _cotangent(q, 'the cotangent of `q`', (cache.B,))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 1 if out is None else _destinations(out, {'x': (cache.B,)}, cache)
-    out_x = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'x': (cache.B,)}, cache)
+        out_x = _places[0]
+    else:
+        out_x = None
     x, _, q_floor, B = cache
     d_x = np.empty((B,), FLOAT) if out_x is None else out_x
     def block(start: int, size: int) -> tuple[Any, ...]:
@@ -213,8 +216,11 @@ def grad_loss(x: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[s
     Shapes: x: [B] -> loss: [] by x: [B].
     """
     x, B = _enter(x)
-    _places: list[Any] = [None] * 1 if out is None else _destinations(out, {'x': (B,)}, [x])
-    out_x = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'x': (B,)}, [x])
+        out_x = _places[0]
+    else:
+        out_x = None
     _scratch = _take(_grad_loss_scratch, B)
     s1, s2, s3 = _scratch
     a_sum = s1

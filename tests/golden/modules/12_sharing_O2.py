@@ -383,17 +383,23 @@ def backward(
     ct_y = _cotangent(y, 'the cotangent of `y`', (cache.B, cache.T, 16))
     ct_z = _cotangent(z, 'the cotangent of `z`', (cache.B, cache.T, 16))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 30 if out is None else _destinations(out, _shapes(), cache)
-    out_a_W = _places[0]
-    out_a_b = _places[1]
-    out_layer_n1_gain = _places[2:26:8]
-    out_layer_n1_bias = _places[3:26:8]
-    out_layer_att_Wq = _places[4:26:8]
-    out_layer_att_Wk = _places[5:26:8]
-    out_layer_att_Wv = _places[6:26:8]
-    out_layer_att_Wo = _places[7:26:8]
-    out_layer_n2_gain = _places[8:26:8]
-    out_layer_n2_bias = _places[9:26:8]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_a_W = _places[0]
+        out_a_b = _places[1]
+        out_layer_n1_gain = _places[2:26:8]
+        out_layer_n1_bias = _places[3:26:8]
+        out_layer_att_Wq = _places[4:26:8]
+        out_layer_att_Wk = _places[5:26:8]
+        out_layer_att_Wv = _places[6:26:8]
+        out_layer_att_Wo = _places[7:26:8]
+        out_layer_n2_gain = _places[8:26:8]
+        out_layer_n2_bias = _places[9:26:8]
+    else:
+        (
+            out_a_W, out_a_b, out_layer_n1_gain, out_layer_n1_bias, out_layer_att_Wq, out_layer_att_Wk,
+            out_layer_att_Wv, out_layer_att_Wo, out_layer_n2_gain, out_layer_n2_bias,
+        ) = [None] * 10
     (
         u, v, a, b, dist_difference, layer_n1_gain, layer_att_Wq, layer_att_Wk, layer_att_Wv,
         layer_att_Wo, layer_n2_gain, ff_layer_0_fc_W, ff_head_W, y, z_sum,
@@ -444,14 +450,14 @@ def backward(
     d_ff_layer_0_fc_W = np.full((16, 32), 0, FLOAT)
     np.copyto(s1, d_y_2)
     d_y_2, d_y_2_spare = s1, s6
-    d_layer_n2_bias = np.empty((3, 16), FLOAT) if out is None else _rows(out_layer_n2_bias, (3, 16))
-    d_layer_n2_gain = np.empty((3, 16), FLOAT) if out is None else _rows(out_layer_n2_gain, (3, 16))
-    d_layer_att_Wo = np.empty((3, 16, 16), FLOAT) if out is None else _rows(out_layer_att_Wo, (3, 16, 16))
-    d_layer_att_Wv = np.empty((3, 16, 16), FLOAT) if out is None else _rows(out_layer_att_Wv, (3, 16, 16))
-    d_layer_att_Wk = np.empty((3, 16, 16), FLOAT) if out is None else _rows(out_layer_att_Wk, (3, 16, 16))
-    d_layer_att_Wq = np.empty((3, 16, 16), FLOAT) if out is None else _rows(out_layer_att_Wq, (3, 16, 16))
-    d_layer_n1_bias = np.empty((3, 16), FLOAT) if out is None else _rows(out_layer_n1_bias, (3, 16))
-    d_layer_n1_gain = np.empty((3, 16), FLOAT) if out is None else _rows(out_layer_n1_gain, (3, 16))
+    d_layer_n2_bias = _rows(out_layer_n2_bias, (3, 16))
+    d_layer_n2_gain = _rows(out_layer_n2_gain, (3, 16))
+    d_layer_att_Wo = _rows(out_layer_att_Wo, (3, 16, 16))
+    d_layer_att_Wv = _rows(out_layer_att_Wv, (3, 16, 16))
+    d_layer_att_Wk = _rows(out_layer_att_Wk, (3, 16, 16))
+    d_layer_att_Wq = _rows(out_layer_att_Wq, (3, 16, 16))
+    d_layer_n1_bias = _rows(out_layer_n1_bias, (3, 16))
+    d_layer_n1_gain = _rows(out_layer_n1_gain, (3, 16))
     # x -> repeat layer[k in 1..L] { residual { layernorm as n1 -…
     for (
         d_layer_n1_gain_reshape_7, d_layer_n1_gain_reshape_2_2, layer_n1_gain_k, layer_att_Wq_k,
@@ -654,16 +660,19 @@ def g(
         layer_att_Wo, layer_n2_gain, layer_n2_bias, ff_layer_0_fc_W, ff_layer_0_fc_b, ff_head_W,
         ff_head_b, B, T,
     ) = _enter(params, u, v, x)
-    _places: list[Any] = [None] * 6 if out is None else _destinations(out, {
-        'ff.layer.0.fc.W': (16, 32),
-        'ff.layer.0.fc.b': (32,),
-        'ff.head.W': (32, 16),
-        'ff.head.b': (16,),
-        'a.W': (16, 8),
-        'a.b': (8,),
-    }, [u, v, x, *params.values()])
-    out_a_W = _places[4]
-    out_a_b = _places[5]
+    if out is not None:
+        _places = _destinations(out, {
+            'ff.layer.0.fc.W': (16, 32),
+            'ff.layer.0.fc.b': (32,),
+            'ff.head.W': (32, 16),
+            'ff.head.b': (16,),
+            'a.W': (16, 8),
+            'a.b': (8,),
+        }, [u, v, x, *params.values()])
+        out_a_W = _places[4]
+        out_a_b = _places[5]
+    else:
+        out_a_W, out_a_b = [None] * 2
     _scratch = _take(_g_scratch, B, T)
     (
         y_full, y_full_2, d_ff_layer_0_fc_W_full, d_a_b_full, d_y_product, d_a_product, s1, s2, s3,

@@ -259,10 +259,13 @@ def backward(
     ct_x2 = _cotangent(x2, 'the cotangent of `x2`', (3,))
     ct_x3 = _cotangent(x3, 'the cotangent of `x3`', (3,))
     d_f = _cotangent(f, 'the cotangent of `f`', (2,))
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, _shapes(), cache)
-    out_θ1 = _places[0]
-    out_θ2 = _places[1]
-    out_θ3 = _places[2]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_θ1 = _places[0]
+        out_θ2 = _places[1]
+        out_θ3 = _places[2]
+    else:
+        out_θ1, out_θ2, out_θ3 = [None] * 3
     x1, θ2, θ3, x2, x3_square, x3, f_sin = cache
     _scratch = _take(_backward_scratch)
     s1, s2 = _scratch
@@ -976,10 +979,13 @@ def pull(
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _expected(cotangents, ('f',), 'cotangents')
     ct_f = _cotangent(cotangents.get('f'), 'the cotangent of `f`', (2,))
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, _shapes(), [x1, *params.values()])
-    out_θ1 = _places[0]
-    out_θ2 = _places[1]
-    out_θ3 = _places[2]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [x1, *params.values()])
+        out_θ1 = _places[0]
+        out_θ2 = _places[1]
+        out_θ3 = _places[2]
+    else:
+        out_θ1, out_θ2, out_θ3 = [None] * 3
     _scratch = _take(_pull_scratch)
     s1, s2, s3, s4 = _scratch
     x2_matmul = np.dot(θ1, x1, s1)  # output x2 = tanh(θ1 @ x1)

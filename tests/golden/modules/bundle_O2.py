@@ -287,12 +287,11 @@ def backward(
     if type(cache) is not Cache:
         raise _no_cache(cache)
     d_e = _cotangent(e, 'the cotangent of `e`', (cache.P, 2))
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
-        'cams': (cache.C, 11),
-        'pts': (cache.M, 3),
-        'feat': (cache.P, 2),
-    }, cache)
-    out_feat = _places[2]
+    if out is not None:
+        _places = _destinations(out, {'cams': (cache.C, 11), 'pts': (cache.M, 3), 'feat': (cache.P, 2)}, cache)
+        out_feat = _places[2]
+    else:
+        out_feat = None
     (
         obs, cam, seen_along_difference, seen_turns, seen_angle, seen_axis_quotient, seen_axis,
         seen_c_cos, seen_along_matmul, seen_turned_cross, seen_turned_sin, seen_turned_product_3,

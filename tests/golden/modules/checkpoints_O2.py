@@ -205,8 +205,11 @@ def backward(
     if type(cache) is not Cache:
         raise _no_cache(cache)
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 2 if out is None else _destinations(out, _shapes(), cache)
-    out_k = _places[0]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_k = _places[0]
+    else:
+        out_k = None
     c, v_quotient, v_product_2, loss_difference, step_flow_by_t, step_v_next_tanh_by_t = cache
     _scratch = _take(_backward_scratch)
     d_k_full, s1, s2, s3, s4 = _scratch
@@ -298,12 +301,11 @@ def value_and_grad_loss(
     Shapes: params, u: [B, N], seen: [B, N] -> loss: [] by params, u: [16, 64].
     """
     u, seen, k, c = _enter(params, u, seen)
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
-        'k': (64,),
-        'c': (),
-        'u': (16, 64),
-    }, [u, seen, *params.values()])
-    out_k = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'k': (64,), 'c': (), 'u': (16, 64)}, [u, seen, *params.values()])
+        out_k = _places[0]
+    else:
+        out_k = None
     _scratch = _take(_value_and_grad_loss_scratch)
     d_k_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11 = _scratch
     # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)

@@ -217,13 +217,16 @@ def backward(
         raise _no_cache(cache)
     ct_a3 = _cotangent(a3, 'the cotangent of `a3`', (3,))
     d_C = _cotangent(C, 'the cotangent of `C`', ())
-    _places: list[Any] = [None] * 6 if out is None else _destinations(out, _shapes(), cache)
-    out_W1 = _places[0]
-    out_W2 = _places[1]
-    out_W3 = _places[2]
-    out_b1 = _places[3]
-    out_b2 = _places[4]
-    out_b3 = _places[5]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_W1 = _places[0]
+        out_W2 = _places[1]
+        out_W3 = _places[2]
+        out_b1 = _places[3]
+        out_b2 = _places[4]
+        out_b3 = _places[5]
+    else:
+        out_W1, out_W2, out_W3, out_b1, out_b2, out_b3 = [None] * 6
     x, W2, W3, a1, a2, a3, C_difference = cache
     _scratch = _take(_backward_scratch)
     s1, s2, s3, s4, s5, s6 = _scratch
@@ -406,14 +409,13 @@ def _deltas_arrays(
     Shapes: params, x: [N0], y: [N3] -> C: [] by z3: [3], z2: [4], z1: [5].
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
-        'z3': (3,),
-        'z2': (4,),
-        'z1': (5,),
-    }, [x, y, *params.values()])
-    out_z3 = _places[0]
-    out_z2 = _places[1]
-    out_z1 = _places[2]
+    if out is not None:
+        _places = _destinations(out, {'z3': (3,), 'z2': (4,), 'z1': (5,)}, [x, y, *params.values()])
+        out_z3 = _places[0]
+        out_z2 = _places[1]
+        out_z1 = _places[2]
+    else:
+        out_z3, out_z2, out_z1 = [None] * 3
     _scratch = _take(_deltas_scratch)
     s1, s2, s3, s4, s5, s6 = _scratch
     z1_matmul = np.dot(W1, x, s1)  # z1 = W1 @ x + b1
@@ -685,13 +687,16 @@ def _grad_C_arrays(
     Shapes: params, x: [N0], y: [N3] -> C: [] by params.
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
-    _places: list[Any] = [None] * 6 if out is None else _destinations(out, _shapes(), [x, y, *params.values()])
-    out_W1 = _places[0]
-    out_W2 = _places[1]
-    out_W3 = _places[2]
-    out_b1 = _places[3]
-    out_b2 = _places[4]
-    out_b3 = _places[5]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [x, y, *params.values()])
+        out_W1 = _places[0]
+        out_W2 = _places[1]
+        out_W3 = _places[2]
+        out_b1 = _places[3]
+        out_b2 = _places[4]
+        out_b3 = _places[5]
+    else:
+        out_W1, out_W2, out_W3, out_b1, out_b2, out_b3 = [None] * 6
     _scratch = _take(_grad_C_scratch)
     s1, s2, s3, s4, s5, s6, s7 = _scratch
     z1_matmul = np.dot(W1, x, s1)  # z1 = W1 @ x + b1

@@ -315,15 +315,21 @@ def backward(
         raise _no_cache(cache)
     ct_logits = _cotangent(logits, 'the cotangent of `logits`', (cache.B, 10))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
-    _places: list[Any] = [None] * 18 if out is None else _destinations(out, _shapes(), cache)
-    out_stem_W = _places[0]
-    out_stem_b = _places[1]
-    out_layer_up_W = _places[4:14:6]
-    out_layer_down_W = _places[6:14:6]
-    out_last_gain = _places[14]
-    out_last_bias = _places[15]
-    out_logits_W = _places[16]
-    out_logits_b = _places[17]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_stem_W = _places[0]
+        out_stem_b = _places[1]
+        out_layer_up_W = _places[4:14:6]
+        out_layer_down_W = _places[6:14:6]
+        out_last_gain = _places[14]
+        out_last_bias = _places[15]
+        out_logits_W = _places[16]
+        out_logits_b = _places[17]
+    else:
+        (
+            out_stem_W, out_stem_b, out_layer_up_W, out_layer_down_W, out_last_gain, out_last_bias,
+            out_logits_W, out_logits_b,
+        ) = [None] * 8
     (
         pixels, label, layer_norm_gain, layer_up_W, layer_down_W, last_gain, last_v_difference,
         last_sqrt, last_quotient, last_product_2, last, logits_W, loss_exp, loss_matmul,
@@ -394,8 +400,8 @@ def backward(
     step_matmul_by_k = s15
     step_quotient_by_k = s16
     step_sum_by_k = s17
-    d_layer_up_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_up_W, (2, 64, 64))
-    d_layer_down_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_down_W, (2, 64, 64))
+    d_layer_up_W = _rows(out_layer_up_W, (2, 64, 64))
+    d_layer_down_W = _rows(out_layer_down_W, (2, 64, 64))
     # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
     for (
         layer_norm_gain_k, layer_up_W_k, layer_down_W_k, d_stem_sum_2, d_stem_quotient_2_2,
@@ -485,15 +491,21 @@ def value_and_grad_loss(
         pixels, label, stem_W, stem_b, layer_norm_gain, layer_norm_bias, layer_up_W, layer_up_b,
         layer_down_W, layer_down_b, last_gain, last_bias, logits_W, logits_b, B,
     ) = _enter(params, pixels, label)
-    _places: list[Any] = [None] * 18 if out is None else _destinations(out, _shapes(), [pixels, label, *params.values()])
-    out_stem_W = _places[0]
-    out_stem_b = _places[1]
-    out_layer_up_W = _places[4:14:6]
-    out_layer_down_W = _places[6:14:6]
-    out_last_gain = _places[14]
-    out_last_bias = _places[15]
-    out_logits_W = _places[16]
-    out_logits_b = _places[17]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [pixels, label, *params.values()])
+        out_stem_W = _places[0]
+        out_stem_b = _places[1]
+        out_layer_up_W = _places[4:14:6]
+        out_layer_down_W = _places[6:14:6]
+        out_last_gain = _places[14]
+        out_last_bias = _places[15]
+        out_logits_W = _places[16]
+        out_logits_b = _places[17]
+    else:
+        (
+            out_stem_W, out_stem_b, out_layer_up_W, out_layer_down_W, out_last_gain, out_last_bias,
+            out_logits_W, out_logits_b,
+        ) = [None] * 8
     _scratch = _take(_value_and_grad_loss_scratch, B)
     (
         last_m_full, loss_arange, loss_full, d_logits_b_full, d_logits_quotient, d_logits_negative,
@@ -632,8 +644,8 @@ def value_and_grad_loss(
     step_matmul_by_k = s27
     step_quotient_by_k = s28
     step_sum_by_k = s29
-    d_layer_up_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_up_W, (2, 64, 64))
-    d_layer_down_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_down_W, (2, 64, 64))
+    d_layer_up_W = _rows(out_layer_up_W, (2, 64, 64))
+    d_layer_down_W = _rows(out_layer_down_W, (2, 64, 64))
     # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
     for (
         layer_norm_gain_k_2, layer_up_W_k_2, layer_down_W_k_2, d_stem_quotient_3,

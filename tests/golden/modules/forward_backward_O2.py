@@ -223,10 +223,13 @@ def backward(
     ct_x1 = _cotangent(x1, 'the cotangent of `x1`', (cache.D1,))
     ct_x2 = _cotangent(x2, 'the cotangent of `x2`', (cache.D2,))
     d_f = _cotangent(f, 'the cotangent of `f`', (cache.D3,))
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, _shapes(D0=cache.D0, D1=cache.D1, D2=cache.D2, D3=cache.D3), cache)
-    out_W1 = _places[0]
-    out_W2 = _places[1]
-    out_W3 = _places[2]
+    if out is not None:
+        _places = _destinations(out, _shapes(D0=cache.D0, D1=cache.D1, D2=cache.D2, D3=cache.D3), cache)
+        out_W1 = _places[0]
+        out_W2 = _places[1]
+        out_W3 = _places[2]
+    else:
+        out_W1, out_W2, out_W3 = [None] * 3
     x, W2, W3, x1, x2, f, _, D1, D2, D3 = cache
     _scratch = _take(_backward_scratch, D1, D2, D3)
     s1, s2, s3, s4, s5 = _scratch

@@ -247,9 +247,12 @@ def backward(
     _cotangent(a, 'the cotangent of `a`', (4,))
     ct_z_next = _cotangent(z_next, 'the cotangent of `z_next`', (3,))
     d_C = _cotangent(C, 'the cotangent of `C`', ())
-    _places: list[Any] = [None] * 2 if out is None else _destinations(out, _shapes(), cache)
-    out_W = _places[0]
-    out_b = _places[1]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_W = _places[0]
+        out_b = _places[1]
+    else:
+        out_W, out_b = [None] * 2
     a, C_tanh, C_difference = cache
     _scratch = _take(_backward_scratch)
     s1, = _scratch
@@ -357,14 +360,13 @@ def _gradients_arrays(
     Shapes: params, z: [N], t: [M] -> C: [] by z_next: [3], a: [4], z: [4].
     """
     z, t, W, b = _enter(params, z, t)
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
-        'z_next': (3,),
-        'a': (4,),
-        'z': (4,),
-    }, [z, t, *params.values()])
-    out_z_next = _places[0]
-    out_a = _places[1]
-    out_z = _places[2]
+    if out is not None:
+        _places = _destinations(out, {'z_next': (3,), 'a': (4,), 'z': (4,)}, [z, t, *params.values()])
+        out_z_next = _places[0]
+        out_a = _places[1]
+        out_z = _places[2]
+    else:
+        out_z_next, out_a, out_z = [None] * 3
     _scratch = _take(_gradients_scratch)
     s1, s2, s3, s4 = _scratch
     a_minimum = np.minimum(z, EXPONENT, out=s1)  # output a = sigmoid(z)
@@ -702,10 +704,11 @@ def pull_B(
     z, t, W, b = _enter(params, z, t)
     _expected(cotangents, ('z_next',), 'cotangents')
     ct_z_next = _cotangent(cotangents.get('z_next'), 'the cotangent of `z_next`', (3,))
-    _places: list[Any] = [None] * 1 if out is None else _destinations(out, {
-        'a': (4,),
-    }, [z, t, *params.values()])
-    out_a = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'a': (4,)}, [z, t, *params.values()])
+        out_a = _places[0]
+    else:
+        out_a = None
     _scratch = _take(_pull_B_scratch)
     s1, s2, s3 = _scratch
     a_minimum = np.minimum(z, EXPONENT, out=s1)  # output a = sigmoid(z)
@@ -740,10 +743,11 @@ def pull_S(
     z, t, _, _ = _enter(params, z, t)
     _expected(cotangents, ('a',), 'cotangents')
     ct_a = _cotangent(cotangents.get('a'), 'the cotangent of `a`', (4,))
-    _places: list[Any] = [None] * 1 if out is None else _destinations(out, {
-        'z': (4,),
-    }, [z, t, *params.values()])
-    out_z = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'z': (4,)}, [z, t, *params.values()])
+        out_z = _places[0]
+    else:
+        out_z = None
     _scratch = _take(_pull_S_scratch)
     s1, s2 = _scratch
     a_minimum = np.minimum(z, EXPONENT, out=s1)  # output a = sigmoid(z)

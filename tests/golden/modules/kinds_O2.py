@@ -890,10 +890,11 @@ def each(
     Shapes: params, x: [B, 3], z: [4] -> rows: [] by s: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _places: list[Any] = [None] * 1 if out is None else _destinations(out, {
-        's': (B,),
-    }, [x, z, *params.values()])
-    out_s = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'s': (B,)}, [x, z, *params.values()])
+        out_s = _places[0]
+    else:
+        out_s = None
     _scratch = _take(_each_scratch)
     d_s_full, = _scratch
     d_s = np.empty((B,), FLOAT) if out_s is None else out_s
@@ -945,10 +946,11 @@ def vjp_y(
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(cotangents, ('y',), 'cotangents')
     ct_y = _cotangent(cotangents.get('y'), 'the cotangent of `y`', (B,))
-    _places: list[Any] = [None] * 1 if out is None else _destinations(out, {
-        'x': (B, 3),
-    }, [x, z, *params.values()])
-    out_x = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'x': (B, 3)}, [x, z, *params.values()])
+        out_x = _places[0]
+    else:
+        out_x = None
     _scratch = _take(_vjp_y_scratch, B)
     y_full, d_h_full = _scratch
     u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …

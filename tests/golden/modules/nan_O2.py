@@ -194,11 +194,11 @@ def value_and_grad_loss(
     Shapes: params, x: [B, 3] -> loss: [] by params, x: [B, 3].
     """
     x, gain, B = _enter(params, x)
-    _places: list[Any] = [None] * 2 if out is None else _destinations(out, {
-        'x': (B, 3),
-        'gain': (),
-    }, [x, *params.values()])
-    out_x = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'x': (B, 3), 'gain': ()}, [x, *params.values()])
+        out_x = _places[0]
+    else:
+        out_x = None
     _scratch = _take(_value_and_grad_loss_scratch)
     energy_full, = _scratch
     d_x = np.empty((B, 3), FLOAT) if out_x is None else out_x

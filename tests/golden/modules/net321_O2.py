@@ -256,10 +256,13 @@ def backward(
     ct_z = _cotangent(z, 'the cotangent of `z`', (2,))
     ct_u = _cotangent(u, 'the cotangent of `u`', ())
     d_y = _cotangent(y, 'the cotangent of `y`', ())
-    _places: list[Any] = [None] * 4 if out is None else _destinations(out, _shapes(), cache)
-    out_W = _places[0]
-    out_b = _places[1]
-    out_v = _places[2]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_W = _places[0]
+        out_b = _places[1]
+        out_v = _places[2]
+    else:
+        out_W, out_b, out_v = [None] * 3
     x, v, z, y = cache
     _scratch = _take(_backward_scratch)
     s1, s2 = _scratch
@@ -372,15 +375,13 @@ def _chain_arrays(
     Shapes: params, x: [3] -> y: [] by u: [], z: [2], h: [2], x: [3].
     """
     x, W, b, v, c = _enter(params, x)
-    _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
-        'u': (),
-        'z': (2,),
-        'h': (2,),
-        'x': (3,),
-    }, [x, *params.values()])
-    out_z = _places[1]
-    out_h = _places[2]
-    out_x = _places[3]
+    if out is not None:
+        _places = _destinations(out, {'u': (), 'z': (2,), 'h': (2,), 'x': (3,)}, [x, *params.values()])
+        out_z = _places[1]
+        out_h = _places[2]
+        out_x = _places[3]
+    else:
+        out_z, out_h, out_x = [None] * 3
     _scratch = _take(_chain_scratch)
     s1, s2 = _scratch
     h_matmul = np.dot(W, x, s1)  # output h = W @ x + b
@@ -499,10 +500,13 @@ def _grad_y_arrays(
     Shapes: params, x: [3] -> y: [] by params.
     """
     x, W, b, v, c = _enter(params, x)
-    _places: list[Any] = [None] * 4 if out is None else _destinations(out, _shapes(), [x, *params.values()])
-    out_W = _places[0]
-    out_b = _places[1]
-    out_v = _places[2]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [x, *params.values()])
+        out_W = _places[0]
+        out_b = _places[1]
+        out_v = _places[2]
+    else:
+        out_W, out_b, out_v = [None] * 3
     _scratch = _take(_grad_y_scratch)
     s1, s2 = _scratch
     h_matmul = np.dot(W, x, s1)  # output h = W @ x + b

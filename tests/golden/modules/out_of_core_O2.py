@@ -243,9 +243,12 @@ def backward(
         raise _no_cache(cache)
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
     d_share = _cotangent(share, 'the cotangent of `share`', (cache.B, 3))
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, _shapes(), cache)
-    out_weight = _places[0]
-    out_spread = _places[2]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_weight = _places[0]
+        out_spread = _places[2]
+    else:
+        out_weight, out_spread = [None] * 2
     (
         apart_difference, each_exp, each_sum, each_exp_2, each_product_2, each_quotient, loss_exp,
         loss_matmul, share, B,
@@ -332,9 +335,12 @@ def value_and_grad_loss(
     Shapes: params, x: [B, 2] -> loss: [] by params.
     """
     x, weight, centre, spread, B = _enter(params, x)
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, _shapes(), [x, *params.values()])
-    out_weight = _places[0]
-    out_spread = _places[2]
+    if out is not None:
+        _places = _destinations(out, _shapes(), [x, *params.values()])
+        out_weight = _places[0]
+        out_spread = _places[2]
+    else:
+        out_weight, out_spread = [None] * 2
     _scratch = _take(_value_and_grad_loss_scratch, B)
     apart_full, loss_full, d_spread_full, d_each_quotient, s1, s2, s3, s4, s5, s6, s7, s8 = _scratch
     # each = log_softmax(weight) - apart / (2 * exp(2 * spread)) …

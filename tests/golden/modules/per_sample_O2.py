@@ -406,16 +406,19 @@ def per_sample(
     Shapes: params, x: [B, D], label: int[B] -> loss: [] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
-    _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
-        'h.W': (B, 5, 6),
-        'h.b': (B, 6),
-        'logits.W': (B, 6, 3),
-        'logits.b': (B, 3),
-    }, [x, label, *params.values()])
-    out_h_W = _places[0]
-    out_h_b = _places[1]
-    out_logits_W = _places[2]
-    out_logits_b = _places[3]
+    if out is not None:
+        _places = _destinations(out, {
+            'h.W': (B, 5, 6),
+            'h.b': (B, 6),
+            'logits.W': (B, 6, 3),
+            'logits.b': (B, 3),
+        }, [x, label, *params.values()])
+        out_h_W = _places[0]
+        out_h_b = _places[1]
+        out_logits_W = _places[2]
+        out_logits_b = _places[3]
+    else:
+        out_h_W, out_h_b, out_logits_W, out_logits_b = [None] * 4
     _scratch = _take(_per_sample_scratch, B)
     losses_full, losses_arange, s1, s2 = _scratch
     try:
@@ -500,16 +503,19 @@ def shares(
     Shapes: params, x: [B, D], label: int[B] -> average: [] by params.
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
-    _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
-        'h.W': (B, 5, 6),
-        'h.b': (B, 6),
-        'logits.W': (B, 6, 3),
-        'logits.b': (B, 3),
-    }, [x, label, *params.values()])
-    out_h_W = _places[0]
-    out_h_b = _places[1]
-    out_logits_W = _places[2]
-    out_logits_b = _places[3]
+    if out is not None:
+        _places = _destinations(out, {
+            'h.W': (B, 5, 6),
+            'h.b': (B, 6),
+            'logits.W': (B, 6, 3),
+            'logits.b': (B, 3),
+        }, [x, label, *params.values()])
+        out_h_W = _places[0]
+        out_h_b = _places[1]
+        out_logits_W = _places[2]
+        out_logits_b = _places[3]
+    else:
+        out_h_W, out_h_b, out_logits_W, out_logits_b = [None] * 4
     _scratch = _take(_shares_scratch, B)
     d_logits_full, d_logits_arange, d_logits_quotient_2, s1 = _scratch
     try:

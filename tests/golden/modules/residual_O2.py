@@ -282,14 +282,13 @@ def adjoints(
     Shapes: params, x: [B, D], t: [B, D] -> loss: [] by h3: [B, 4], h2: [B, 4], h1: [B, 4].
     """
     x, t, h1_W, h1_b, f1_W, f1_b, f2_W, f2_b, B = _enter(params, x, t)
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
-        'h3': (B, 4),
-        'h2': (B, 4),
-        'h1': (B, 4),
-    }, [x, t, *params.values()])
-    out_h3 = _places[0]
-    out_h2 = _places[1]
-    out_h1 = _places[2]
+    if out is not None:
+        _places = _destinations(out, {'h3': (B, 4), 'h2': (B, 4), 'h1': (B, 4)}, [x, t, *params.values()])
+        out_h3 = _places[0]
+        out_h2 = _places[1]
+        out_h1 = _places[2]
+    else:
+        out_h3, out_h2, out_h1 = [None] * 3
     _scratch = _take(_adjoints_scratch, B)
     d_h3_product, = _scratch
     d_h3 = np.empty((B, 4), FLOAT) if out_h3 is None else out_h3

@@ -174,8 +174,11 @@ def backward(
     if type(cache) is not Cache:
         raise _no_cache(cache)
     d_f = _cotangent(f, 'the cotangent of `f`', (cache.N,))
-    _places: list[Any] = [None] * 1 if out is None else _destinations(out, {'θ': (cache.N,)}, cache)
-    out_θ = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'θ': (cache.N,)}, cache)
+        out_θ = _places[0]
+    else:
+        out_θ = None
     f, N = cache
     _scratch = _take(_backward_scratch, N)
     s1, = _scratch
@@ -262,8 +265,11 @@ def pull(
     θ, N = _enter(θ)
     _expected(cotangents, ('f',), 'cotangents')
     ct_f = _cotangent(cotangents.get('f'), 'the cotangent of `f`', (N,))
-    _places: list[Any] = [None] * 1 if out is None else _destinations(out, {'θ': (N,)}, [θ])
-    out_θ = _places[0]
+    if out is not None:
+        _places = _destinations(out, {'θ': (N,)}, [θ])
+        out_θ = _places[0]
+    else:
+        out_θ = None
     f = np.empty((N,), FLOAT)
     d_θ = np.empty((N,), FLOAT) if out_θ is None else out_θ
     def block(start: int, size: int) -> tuple[Any, ...]:

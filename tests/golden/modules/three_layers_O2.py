@@ -182,10 +182,13 @@ def backward(
     if type(cache) is not Cache:
         raise _no_cache(cache)
     d_L = _cotangent(L, 'the cotangent of `L`', ())
-    _places: list[Any] = [None] * 3 if out is None else _destinations(out, _shapes(), cache)
-    out_θ1 = _places[0]
-    out_θ2 = _places[1]
-    out_θ3 = _places[2]
+    if out is not None:
+        _places = _destinations(out, _shapes(), cache)
+        out_θ1 = _places[0]
+        out_θ2 = _places[1]
+        out_θ3 = _places[2]
+    else:
+        out_θ1, out_θ2, out_θ3 = [None] * 3
     x, θ2, θ3, x1, x2_matmul, x2, x3_matmul, x3 = cache
     _scratch = _take(_backward_scratch)
     s1, s2, s3, s4 = _scratch
@@ -441,20 +444,23 @@ def _grad_L_arrays(
     Shapes: params, x: [D0] -> L: [] by params, x3: [3], x2: [5], x1: [5].
     """
     x, θ1, θ2, θ3 = _enter(params, x)
-    _places: list[Any] = [None] * 6 if out is None else _destinations(out, {
-        'x3': (3,),
-        'θ3': (3, 5),
-        'x2': (5,),
-        'θ2': (5, 5),
-        'x1': (5,),
-        'θ1': (5, 4),
-    }, [x, *params.values()])
-    out_x3 = _places[0]
-    out_θ3 = _places[1]
-    out_x2 = _places[2]
-    out_θ2 = _places[3]
-    out_x1 = _places[4]
-    out_θ1 = _places[5]
+    if out is not None:
+        _places = _destinations(out, {
+            'x3': (3,),
+            'θ3': (3, 5),
+            'x2': (5,),
+            'θ2': (5, 5),
+            'x1': (5,),
+            'θ1': (5, 4),
+        }, [x, *params.values()])
+        out_x3 = _places[0]
+        out_θ3 = _places[1]
+        out_x2 = _places[2]
+        out_θ2 = _places[3]
+        out_x1 = _places[4]
+        out_θ1 = _places[5]
+    else:
+        out_x3, out_θ3, out_x2, out_θ2, out_x1, out_θ1 = [None] * 6
     _scratch = _take(_grad_L_scratch)
     s1, s2, s3, s4, s5 = _scratch
     x1_matmul = np.dot(θ1, x, s1)  # x1 = tanh(θ1 @ x)

@@ -118,7 +118,7 @@ def _loop(
         make = "zeros" if loop.limited or loop.until is not None else "empty"
         made = f"np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})"
         if name in step.given:
-            made += f" if out is None else _rows({step.given[name]}, {show(stacked.shape)})"
+            made = f"_rows({step.given[name]}, {show(stacked.shape)})"
         lines.append(f"{name} = {made}")
     if step.steps:
         lines.append(f"{step.steps} = 0")

@@ -19,7 +19,7 @@ def call(step: Step, args: Args) -> Callable[[str], str] | None:
     """Return the call that fills an array, or makes one named ""; None for statements."""
     kernel, texts = step.node.op.kernel, [arg.text for arg in args]
     if step.way == "rows":
-        return lambda out: f"_products({', '.join(texts)}, out and {out})"
+        return lambda out: f"_products({', '.join([*texts, out])})"
     if step.way == "head":
         return None
     match kernel:

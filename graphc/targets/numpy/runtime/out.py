@@ -17,7 +17,7 @@ _FLOAT = np.dtype(FLOAT)
 
 def _destinations(
     out: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], read: Iterable[Any]
-) -> list[Any]:
+) -> Any:
     """The arrays of `out` in the order of `shapes`; None where it has none that is C-contiguous.
 
     Each is right, and shares no memory with another or with what is read, or else is refused.
@@ -36,6 +36,20 @@ def _destinations(
     _disjoint(out, [np.asarray(one) for one in members])
     places = [out.get(path) for path in shapes]
     return [one if type(one) is np.ndarray and one.flags.carray else None for one in places]
+
+
+def _in_one_block(*shapes: tuple[int, ...]) -> list[Any]:
+    """New arrays of these shapes, side by side in one block of memory."""
+    places: list[tuple[int, int, tuple[int, ...]]] = []
+    end = 0
+    for shape in shapes:
+        size = 1
+        for length in shape:
+            size *= length
+        places.append((end, size, shape))
+        end += size + -size % 16  # each begins with a cache line
+    block = np.empty(end, FLOAT)
+    return [block[start : start + size].reshape(shape) for start, size, shape in places]
 
 
 def _disjoint(places: Mapping[str, Array], read: list[Any]) -> None:
@@ -67,7 +81,7 @@ def _disjoint(places: Mapping[str, Array], read: list[Any]) -> None:
 
 
 def _rows(places: Any, shape: tuple[int, ...]) -> Any:
-    """What the rows of a stack are made in: an array of `out`, or of each its own array."""
+    """What the rows of a stack are made in: an array of all, or of each its own array."""
     if isinstance(places, list):
         return [np.empty(shape[1:], FLOAT) if one is None else one for one in places]
     return np.empty(shape, FLOAT) if places is None else places
@@ -75,9 +89,9 @@ def _rows(places: Any, shape: tuple[int, ...]) -> Any:
 
 def _products(left: Array, right: Array, places: Any) -> Any:
     """The products of the matrices of two stacks, each in its place if there are any."""
-    if not places:
-        return np.matmul(left, right)
-    return [np.matmul(a, b, place) for a, b, place in zip(left, right, places, strict=True)]
+    if isinstance(places, list):
+        return [np.matmul(a, b, place) for a, b, place in zip(left, right, places, strict=True)]
+    return np.matmul(left, right, places)
 
 
 def _alternate(*families: Any) -> list[Any]:
