@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import compiled, module
 
-from graphc.compile.stages import Compilation
+from graphc.compile.stages import Compilation, Options, compile_text
 from graphc.source import Source
 from graphc.targets.marks import without_statements
 from graphc.targets.numpy.functions.derived import gradient_function
@@ -481,8 +481,7 @@ LARGE_CALLS = ("backward", "value_and_grad_loss", "each", "pull")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_large_gradients_share_a_block_but_no_memory(dtype: str) -> None:
     """Without `out`: they are what `-O0` computes, and each may be changed by itself."""
-    options = [Options(level=level, dtype=dtype) for level in ("-O0", "-O2")]
-    nets = [load(compile_text(LARGE, options=one).text, f"large{one.level}") for one in options]
+    nets = [module(LARGE, level=level, dtype=dtype) for level in ("-O0", "-O2")]
     rng = np.random.default_rng(2)
     given = {"params": nets[0].init(3), "x": rng.normal(size=(4, 160)).astype(dtype)}
     tight = 1e-12 if dtype == "float64" else 2e-5
@@ -514,5 +513,5 @@ def large_call(net: ModuleType, name: str, given: Mapping[str, Any], **more: Any
 
 def test_under_a_bound_large_gradients_are_made_one_by_one() -> None:
     options = Options(level="-O2", memory="100%", dims={"B": 4})
-    assert "_in_one_block" in compile_text(LARGE, options=Options(level="-O2")).text
+    assert "_in_one_block" in compiled(LARGE, level="-O2").text
     assert "_in_one_block" not in compile_text(LARGE, options=options).text
