@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from graphc.exporting.onnx.lacking import lacking
+from graphc.exporting.onnx.widths import by_width
 from graphc.exporting.onnx.writing import Writing
 
 Formula = Callable[..., str]
@@ -38,7 +40,7 @@ def _many(operator: str) -> Formula:
 
 def _expm1(w: Writing, x: str) -> str:
     """Write tanh(x/2) (exp(x) + 1), which loses no digits near 0."""
-    half = w.add("Tanh", w.add("Mul", x, w.number(0.5)))
+    half = FORMULAS["tanh"](w, w.add("Mul", x, w.number(0.5)))
     found = w.add("Mul", half, w.add("Add", w.add("Exp", x), w.number(1)))
     return found
 
@@ -65,7 +67,8 @@ def _logaddexp(w: Writing, a: str, b: str) -> str:
 def _hypot(w: Writing, a: str, b: str) -> str:
     sizes = w.add("Abs", a), w.add("Abs", b)
     high = w.add("Max", *sizes)
-    safe = w.where(w.add("Equal", high, w.number(0)), w.number(1), high)
+    exact = w.add("Or", w.add("Equal", high, w.number(0)), w.add("IsInf", high))
+    safe = w.where(exact, w.number(1), high)
     parts = [w.add("Div", one, safe) for one in sizes]
     squares = [w.add("Mul", one, one) for one in parts]
     return w.add("Mul", high, w.add("Sqrt", w.add("Add", *squares)))
@@ -75,7 +78,7 @@ def _atan2(w: Writing, y: str, x: str) -> str:
     """Write the angle from that in the right half plane, and a half turn for the left."""
     zero = w.number(0)
     safe = w.where(w.add("Equal", x, zero), w.number(1), x)
-    inside = w.add("Atan", w.add("Div", y, safe))
+    inside = FORMULAS["arctan"](w, w.add("Div", y, safe))
     turn = w.where(w.add("Less", y, zero), w.number(-math.pi), w.number(math.pi))
     left = w.where(w.add("Less", x, zero), w.add("Add", inside, turn), inside)
     upright = w.add("Mul", w.add("Sign", y), w.number(math.pi / 2))
@@ -95,14 +98,22 @@ def _cbrt(w: Writing, x: str) -> str:
     """Write the root of the size, once mended by Newton's step, with the sign."""
     size = w.add("Abs", x)
     root = w.add("Pow", size, w.number(1 / 3))
-    safe = w.where(w.add("Equal", root, w.number(0)), w.number(1), root)
+    exact = w.add("Or", w.add("Equal", root, w.number(0)), w.add("IsInf", root))
+    safe = w.where(exact, w.number(1), root)
     square = w.add("Mul", safe, safe)
     excess = w.add("Sub", root, w.add("Div", size, square))
     better = w.add("Sub", root, w.add("Div", excess, w.number(3)))
-    return w.add("Mul", w.add("Sign", x), w.where(w.add("Equal", size, w.number(0)), root, better))
+    return w.add("Mul", w.add("Sign", x), w.where(exact, root, better))
 
 
-FORMULAS: dict[str, Formula] = {
+FORMULAS: dict[str, Formula] = {}
+"""What functions of numbers are, by the names that kernels call them."""
+
+LACKING = lacking(FORMULAS)
+"""Those of them that take further operands as numbers."""
+
+FORMULAS |= {
+    **LACKING,
     **{name: _plain(operator) for name, operator in PLAIN.items()},
     **{name: _many(operator) for name, operator in MANY.items()},
     "expm1": _expm1,
@@ -121,14 +132,13 @@ FORMULAS: dict[str, Formula] = {
     "exp2": lambda w, x: w.add("Pow", w.number(2), x),
     "log2": lambda w, x: w.add("Div", w.add("Log", x), w.number(math.log(2))),
     "log10": lambda w, x: w.add("Div", w.add("Log", x), w.number(math.log(10))),
-    "erfc": lambda w, x: w.add("Sub", w.number(1), w.add("Erf", x)),
     "heaviside": lambda w, x, h: w.where(
         w.add("Equal", x, w.number(0)), h,
         w.where(w.add("Less", x, w.number(0)), w.number(0), w.number(1)),
     ),
     "clip": lambda w, x, low, high: w.add("Min", w.add("Max", x, low), high),
 }  # fmt: skip
-"""What functions of numbers are, by the names that kernels call them."""
+FORMULAS |= by_width(FORMULAS, log1p=_log1p, erf=LACKING["erf"])
 
 WHOLE: dict[str, Formula] = {
     "floor_divide": lambda w, a, b: _floored(w, a, b),

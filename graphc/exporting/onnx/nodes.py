@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from graphc.exporting.onnx.arrays import CALLS, put, reduce, running, take, view
-from graphc.exporting.onnx.elementwise import FORMULAS, WHOLE
+from graphc.exporting.onnx.elementwise import FORMULAS, LACKING, WHOLE
 from graphc.exporting.onnx.loops import write_loop
 from graphc.exporting.onnx.writing import Writing, refused
 from graphc.ir.graph import Node
@@ -87,12 +87,13 @@ def _function(w: Writing, node: Node, kernel: Elementwise, inputs: list[str]) ->
             return inputs[slot]
         return w.cast(inputs[slot], common)
 
-    def write(one: Any, function: str = "") -> str:
+    def write(one: Any, function: str = "") -> Any:
         match one:
             case Arg():
                 return read(one.slot, function)
             case Attr():
-                return w.constant(node.attrs[one.name], "float")
+                number = node.attrs[one.name]
+                return number if function in LACKING else w.constant(number, "float")
             case Elementwise():
                 operands = one.operands or tuple(Arg(slot) for slot in range(len(inputs)))
                 formula = (WHOLE.get(one.name) if whole else None) or FORMULAS.get(one.name)
@@ -101,4 +102,5 @@ def _function(w: Writing, node: Node, kernel: Elementwise, inputs: list[str]) ->
                 return formula(w, *(write(operand, one.name) for operand in operands))
         return w.constant(one, "int" if whole else "float")
 
-    return write(kernel)
+    name: str = write(kernel)
+    return name
