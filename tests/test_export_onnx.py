@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def test_values_and_derivatives_are_those_of_the_module(name: str, dtype: str) -
     """
     text, accuracy = GRAPHS[name], {"float64": 1e-12, "float32": 1e-6}[dtype]
     net = graphc.compile_text(text, name, level=0, dtype=dtype).module()
-    begins = net.init(seed=0) if dtype == "float32" and hasattr(net, "init") else {}
+    begins = first_weights(net) if dtype == "float32" else {}
     for function in ("forward", *derived(text)):
         model = exported(text, function, dtype)
         given = drawn(model, dtype) | begins
@@ -175,6 +176,14 @@ def test_float32_is_as_near_to_float64_as_numpy_is(name: str) -> None:
         own = largest_error(expected(nets[1], function, given), exact)
         for found in ran(model, given):
             assert largest_error(found, exact) < 2 * own + 1e-6, function
+
+
+def first_weights(net: Any) -> dict[str, Any]:
+    if not hasattr(net, "init"):
+        return {}
+    dims = {name: SIZES[name] for name in inspect.signature(net.init).parameters if name in SIZES}
+    weights: dict[str, Any] = net.init(seed=0, **dims)
+    return weights
 
 
 def derived(text: str) -> list[str]:
@@ -234,21 +243,40 @@ def test_casadi_differentiates_by_the_names_that_it_knows(
     (library,) = (Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so*")
     monkeypatch.setenv("CASADI_ONNXRUNTIME_LIB", str(library))
     monkeypatch.chdir(tmp_path)
-    text = (
-        "input x: [4, 3]\nparam w: [3]\noutput loss = sum(tanh(x @ w)**2)\n"
-        "derive vjp loss wrt x, w as pull\n"
-    )
-    onnx.save(exported(text, "pull", casadi=True), "pull.onnx")
-    loss = casadi.GraphBuilder("pull.onnx", {}).create("loss", ["x", "w"], ["loss"], {})
+    onnx.save(exported(OF_CASADI, "pull", casadi=True), "pull.onnx")
     draw = np.random.default_rng(0)
     x, w = draw.normal(size=(4, 3)), draw.normal(size=3)
-    given = casadi.MX.sym("w", 3)
-    gradient = casadi.Function("gradient", [given], [casadi.gradient(loss(x, given), given)])
-    y = np.tanh(x @ w)
-    np.testing.assert_allclose(float(loss(x, w)), np.sum(y**2), rtol=1e-12)
-    np.testing.assert_allclose(
-        np.asarray(gradient(w)).ravel(), x.T @ (2 * y * (1 - y**2)), rtol=1e-12
-    )
+    net = graphc.compile_text(OF_CASADI, "net", level=0).module()
+    value, wanted = net.value_and_grad_loss({"w": w}, x)
+    onnx.save(exported(OF_CASADI, "forward", casadi=True), "net.onnx")
+    for path, options in (("pull.onnx", {}), ("net.onnx", {"symbolic": True})):
+        loss = casadi.GraphBuilder(path, {}).create("loss", ["x", "w"], ["loss"], options)
+        given = casadi.MX.sym("w", 3)
+        gradient = casadi.Function("gradient", [given], [casadi.gradient(loss(x, given), given)])
+        np.testing.assert_allclose(float(loss(x, w)), value, rtol=1e-12)
+        np.testing.assert_allclose(np.asarray(gradient(w)).ravel(), wanted["w"], rtol=1e-12)
+
+
+OF_CASADI = """input x: [4, 3]
+param w: [3]
+y = tanh(x @ w) + sum(x, axis=1)
+output loss = mean(y**2) + x[1] @ w + sum(mean(x, axis=0, keepdims=true) * w)
+derive vjp loss wrt x, w as pull
+derive value_and_grad loss wrt w
+"""
+
+
+def test_what_casadi_cannot_read_is_written_otherwise() -> None:
+    for function in ("forward", "pull", "value_and_grad_loss"):
+        plain = exported(OF_CASADI, function)
+        model = exported(OF_CASADI, function, casadi=True)
+        operators = {node.op_type for node in model.graph.node}
+        assert not operators & {"Squeeze", "Expand", "ReduceMean", "ReduceSum"}
+        given = drawn(plain, "float64")
+        wanted = ran(plain, given)[1]
+        for found in ran(model, {n.replace("ct.", "adj_"): v for n, v in given.items()}):
+            for one, other in zip(found, wanted, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
 
 
 def test_a_loop_is_a_scan_whatever_its_length() -> None:

@@ -15,6 +15,7 @@ from graphc.compile.functions import begin_of
 from graphc.compile.graphs import candidates
 from graphc.compile.stages import Compilation
 from graphc.elaborate.names.model import Derivation, Model
+from graphc.exporting.onnx.casadi import readable_by_casadi
 from graphc.exporting.onnx.nodes import write_nodes
 from graphc.exporting.onnx.writing import Shared, Writing
 from graphc.ir.graph import COTANGENT, TANGENT, Graph, Node
@@ -46,6 +47,7 @@ def export_onnx(
         begin = begin_of(model)
         graph = _graph(compilation, model, function)
         made = _model(model, graph, begin, function, weights or {}, casadi)
+    made = readable_by_casadi(made) if casadi else made
     onnx.checker.check_model(made, full_check=True)
     return made
 
