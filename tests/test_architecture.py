@@ -101,7 +101,10 @@ BRIDGES = {
         f"graphc/{file}.py": {"onnx"}
         for file in (
             *(f"importing/onnx/{name}" for name in ("reading", "evaluating", "model", "loops")),
-            *(f"exporting/onnx/{name}" for name in ("writing", "nodes", "loops", "model")),
+            *(
+                f"exporting/onnx/{name}"
+                for name in ("writing", "nodes", "loops", "model", "casadi")
+            ),
             "cli/export",
         )
     },

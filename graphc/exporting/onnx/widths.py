@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import onnx
 
 from graphc.exporting.onnx.writing import Writing
 
@@ -26,8 +25,7 @@ def _single_or_double(single: Formula, double: Formula) -> Formula:
 
 def _tanh_in_double(w: Writing, x: str) -> str:
     """Write tanh of float32 in float64: that of onnxruntime is off by 4 units of the last digit."""
-    wide = w.add("Cast", x, to=onnx.TensorProto.DOUBLE)
-    return w.cast(w.add("Tanh", wide), "float")
+    return w.cast(w.add("Tanh", w.cast(x, "double")), "float")
 
 
 def _tan(w: Writing, x: str) -> str:
@@ -56,7 +54,7 @@ def _arctan(w: Writing, x: str) -> str:
     size = w.add("Abs", x)
     beyond = w.add("Greater", size, w.number(1))
     a = w.where(beyond, w.add("Div", w.number(1), size), size)
-    near = w.cast(w.add("Atan", w.add("Cast", a, to=onnx.TensorProto.FLOAT)), "float")
+    near = w.cast(w.add("Atan", w.cast(a, "single")), "float")
     sine, cosine = w.add("Sin", near), w.add("Cos", near)
     above = w.add("Sub", w.add("Mul", a, cosine), sine)
     delta = w.add("Div", above, w.add("Add", cosine, w.add("Mul", a, sine)))

@@ -13,7 +13,10 @@ from graphc.ir.dims import Atom, Dim
 from graphc.ir.graph import Node
 from graphc.source import GraphError, error
 
-TYPES = {"int": onnx.TensorProto.INT64, "bool": onnx.TensorProto.BOOL}
+TYPES = {
+    "int": onnx.TensorProto.INT64, "bool": onnx.TensorProto.BOOL,
+    "single": onnx.TensorProto.FLOAT, "double": onnx.TensorProto.DOUBLE,
+}  # fmt: skip
 DTYPES = {"int": np.dtype(np.int64), "bool": np.dtype(bool)}
 
 
