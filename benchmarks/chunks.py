@@ -3,13 +3,15 @@
     python -m benchmarks.chunks [ROWS]
 
 The rows lie in a file, 400 bytes each, which is written first where it is not there; ROWS is 10⁷
-where nothing is said. Each worker has a thread and 1 GB. Bits that differ are an error.
+where nothing is said. Each worker has a thread and 1 GB. Bits that differ are an error. What a
+chunk costs beside its computation is measured of chunks of a row.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -31,6 +33,8 @@ output loss = -mean(logsumexp(fit[_, :] - 0.5 * sum(z**2, axis=2), axis=1))
 derive value_and_grad loss wrt params
 """
 CHUNK = 50_000
+SMALL = 500
+"""Chunks of a row that tell what a chunk costs."""
 WORKERS = (1, 2)
 MEMORY = "1GB"
 
@@ -49,8 +53,17 @@ def written(rows: int) -> Path:
     return path
 
 
-def measured(workers: int, path: Path) -> tuple[float, bytes]:
-    """Return the seconds of a value and its gradients, and their bytes."""
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of a value and its gradients, of a chunk that has one row, and all bytes."""
+
+    seconds: float
+    of_a_chunk: float
+    bits: bytes
+
+
+def measured(workers: int, path: Path) -> Measured:
+    """Compute a value and its gradients by so many workers."""
     import numpy as np
     from distributed import Client, LocalCluster
 
@@ -69,17 +82,24 @@ def measured(workers: int, path: Path) -> tuple[float, bytes]:
         before = time.perf_counter()
         value, gradients = function(params, path)
         taken = time.perf_counter() - before
+        few = np.load(path, mmap_mode="r")[:SMALL]
+        by_row = graphc.dask.function(net, "value_and_grad_loss", rows=1, at=client)
+        before = time.perf_counter()
+        by_row(params, few)
+        of_a_chunk = (time.perf_counter() - before) / SMALL
     arrays = [value, *(gradients[name] for name in sorted(gradients))]
-    return taken, b"".join(one.tobytes() for one in arrays)
+    return Measured(taken, of_a_chunk, b"".join(one.tobytes() for one in arrays))
 
 
 def main(rows: int) -> None:
     limit_threads(1)
     path = written(rows)
     found = {workers: measured(workers, path) for workers in WORKERS}
-    assert len({bits for _, bits in found.values()}) == 1, "the bits depend on the workers"
-    one, two = (seconds for seconds, _ in found.values())
+    assert len({each.bits for each in found.values()}) == 1, "the bits depend on the workers"
+    one, two = (each.seconds for each in found.values())
     print(f"{rows:,} rows: one worker {one:.1f} s, two {two:.1f} s: {one / two:.2f} times")
+    for workers, each in found.items():
+        print(f"a chunk of one row, {workers} at work: {each.of_a_chunk * 1e3:.1f} ms")
 
 
 if __name__ == "__main__":

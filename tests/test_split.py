@@ -118,24 +118,6 @@ def test_fast_chunks_make_what_all_rows_make(name: str, dtype: str) -> None:
     check_functions(name, "-O2", dtype)
 
 
-def test_gradients_by_rows_are_rows_where_each_is_its_own() -> None:
-    """Behind a sum or a mean nothing of all rows goes into that of a row; behind others it does."""
-    net = module_of(
-        "dim B\ninput x: [B, 2]\nparam w: [2]\noutput f = mean((x @ w)**2) + sum(w)\n"
-        "output g = logsumexp(x @ w)\noutput zero = log(mean(floor(x))) * w[0]\n"
-        "derive grad f wrt x, w\nderive grad g wrt x, w\nderive grad zero wrt x, w\n"
-    )
-    functions = net.GRAPH["split"]["functions"]
-    assert [*functions["grad_f"]["rows"].values()] == [0]
-    assert functions["grad_g"]["rows"] == {}
-    x, w = np.arange(10.0).reshape(5, 2), np.array([0.5, -1.0])
-    grads = by_chunks(net, "grad_f", {"params": {"w": w}, "x": x}, [0, 1, 5])
-    assert np.allclose(grads["x"], 2 / 5 * (x @ w)[:, None] * w, rtol=1e-14)
-    assert np.allclose(grads["w"], 2 / 5 * x.T @ (x @ w) + 1, rtol=1e-14)
-    zeros = by_chunks(net, "grad_zero", {"params": {"w": w}, "x": x}, [0, 2, 5])["x"]
-    assert zeros.tolist() == [[0.0] * 2] * 5
-
-
 # ---- the same bits ------------------------------------------------------------------------------
 
 

@@ -104,7 +104,9 @@ def chunked(module: ModuleType, name: str) -> Chunked:
     split = graph["split"]
     if name not in split["functions"]:
         there = ", ".join(split["functions"]) or "none"
-        raise TypeError(f"{graph['name']} has no function `{name}` of chunks: {there}")
+        kind = graph["derived"].get(name, {}).get("kind")
+        why = f" (no {kind} has one)" if kind else ""
+        raise TypeError(f"{graph['name']} has no function `{name}` of chunks{why}: {there}")
     for path in split["inputs"]:
         if path not in about.inputs:
             raise TypeError(f"parameter `{path}` has rows of {split['over']}: make it an input")

@@ -94,6 +94,7 @@ def record_of(verdict: Verdict) -> dict[str, Any]:
                 "function": line.function,
                 "result": line.result,
                 "how": line.how,
+                "written": line.written,
                 "statistics": [] if line.outcome is None else [*line.outcome.statistics],
                 "wrong": None if line.wrong is None else line.wrong.message,
                 "place": None if line.wrong is None else str(line.wrong.span),

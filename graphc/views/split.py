@@ -8,7 +8,7 @@ from graphc import kinds
 from graphc.ad.functions import values
 from graphc.chunks.contributions import NotApart
 from graphc.chunks.pieces import Outcome, pieces
-from graphc.compile.chunked import axis_of, pieces_of, refusal
+from graphc.compile.chunked import axis_of, has_chunks, pieces_of, refusal
 from graphc.compile.stages import Compilation
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import Dim
@@ -21,7 +21,8 @@ from graphc.source import Diagnostic
 class Line:
     """What becomes of one result of a function: how it comes of chunks, or what stands against it.
 
-    It is `asked` for if a clause derives it, or if there is no clause.
+    It is `asked` for if a clause derives it, or if there is no clause. It is `written` if the
+    module has functions of chunks for it.
     """
 
     function: str
@@ -29,6 +30,7 @@ class Line:
     outcome: Outcome | None
     wrong: Diagnostic | None
     asked: bool
+    written: bool = True
 
     @property
     def how(self) -> str:
@@ -41,7 +43,8 @@ class Line:
             return f"not split: {self.wrong.message.partition(': ')[2]} ({self.wrong.span})"
         assert self.outcome is not None
         behind = ", ".join(self.outcome.statistics)
-        return f"{self.how}: {behind}" if behind and self.how == "merged" else self.how
+        said = f"{self.how}: {behind}" if behind and self.how == "merged" else self.how
+        return said if self.written else f"{said} (without functions of chunks)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def _lines_of(model: Model, axis: Dim, one: Derivation) -> Iterator[Line]:
         yield Line(one.name, _named(one), None, wrong, asked=True)
         return
     for key, outcome in made.outcomes.items():
-        yield Line(one.name, said_of(key), outcome, None, asked=True)
+        yield Line(one.name, said_of(key), outcome, None, asked=True, written=has_chunks(one))
 
 
 def _named(one: Derivation) -> str:
@@ -119,5 +122,5 @@ def said_of(key: ResultKey) -> str:
     if key.kind == "whole":
         return "all of it"
     if not key.by:
-        return key.of
+        return key.of or key.kind
     return f"{key.of} by {key.by}" if key.of else f"by {key.by}"
