@@ -71,6 +71,15 @@ def level(request: pytest.FixtureRequest) -> Iterator[str]:
     _level = LEVELS[0]
 
 
+@hypothesis.given(hypothesis.strategies.none())
+def _first_test(nothing: None) -> None:
+    """Before its first test Hypothesis collects garbage: at the beginning there is little."""
+
+
+def pytest_collection() -> None:
+    _first_test()
+
+
 def pytest_sessionfinish() -> None:
     """What was kept for all tests is not searched for garbage once more at the end."""
     gc.freeze()

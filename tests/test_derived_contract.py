@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import compiled, module
-from test_module_contract import TOOLS
+from conftest import LEVELS, compiled, module
+from test_module_contract import TOOLS, lint
 
 pytestmark = pytest.mark.levels
 
@@ -189,14 +189,10 @@ def test_the_text_does_not_depend_on_the_hash_seed(level: str) -> None:
     assert done.stdout == compiled(TEXT).text.encode()
 
 
+@pytest.mark.readable
 @pytest.mark.parametrize("tool", TOOLS)
 def test_linters_accept_the_module(tool: str, tmp_path: Path) -> None:
-    path = tmp_path / "derived.py"
-    path.write_text(compiled(TEXT).text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", tool, *TOOLS[tool], str(path)],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stdout
+    for level in LEVELS:
+        text = compiled(TEXT, level=level).text
+        (tmp_path / f"derived_{level[1:]}.py").write_text(text, encoding="utf-8")
+    lint(tool, tmp_path)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import compiled, module
+from conftest import LEVELS, compiled, module
 
 import graphc
 from graphc.compile.stages import Options, compile_text, load
@@ -714,27 +714,37 @@ TOOLS = {
 }
 
 
-@pytest.mark.parametrize("tool", TOOLS)
-def test_linters_accept_every_module(tool: str, folder: Path, level: str) -> None:
-    """Also names that Python or the module itself reserves."""
-    text = """
-        input class: [2]
-        input np: [2]
-        param count: [2]
-        param index: []
-        output self = class * np * count * index
-        output print = sum(self)
-        output params = class + np
-    """
-    (folder / "names.py").write_text(compiled(text).text, encoding="utf-8")
-    narrow = compiled(RESIDUAL, dtype="float32").text
-    (folder / "narrow.py").write_text(narrow, encoding="utf-8")
-    traced = compile_text(RESIDUAL, options=Options(level=level, trace=True)).text
-    (folder / "traced.py").write_text(traced, encoding="utf-8")
+RESERVED = """
+    input class: [2]
+    input np: [2]
+    param count: [2]
+    param index: []
+    output self = class * np * count * index
+    output print = sum(self)
+    output params = class + np
+"""
+"""Names that Python or the module itself reserves."""
+
+
+def lint(tool: str, folder: Path) -> None:
+    """All modules in a folder."""
     files = sorted(str(path) for path in folder.glob("*.py"))
     command = [sys.executable, "-m", tool, *TOOLS[tool], *files]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+
+
+@pytest.mark.readable
+@pytest.mark.parametrize("tool", TOOLS)
+def test_linters_accept_every_module(tool: str, tmp_path: Path) -> None:
+    for level in LEVELS:
+        texts = {name: compiled(text, level=level).text for name, text in GRAPHS.items()}
+        texts["names"] = compiled(RESERVED, level=level).text
+        texts["narrow"] = compiled(RESIDUAL, dtype="float32", level=level).text
+        traced = compile_text(RESIDUAL, options=Options(level=level, trace=True))
+        for name, text in {**texts, "traced": traced.text}.items():
+            (tmp_path / f"{name}_{level[1:]}.py").write_text(text, encoding="utf-8")
+    lint(tool, tmp_path)
 
 
 @every_graph
