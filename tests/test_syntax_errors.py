@@ -75,11 +75,12 @@ def stands_alone(text: str, said: str) -> bool:
     return not (joined or "E107" in said or '"""' in text)
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n", "  # comment\n"])
 @pytest.mark.parametrize(("text", "said"), [one for one in MISTAKES if stands_alone(*one)])
-def test_each_mistake_stands_alone(text: str, said: str, end: str) -> None:
-    """Between sound statements a mistake is found as it is by itself."""
-    around = f"dim B\na = b{end or ';'}{text}{end}\nb = c\nz = 3x\n"
-    *found, last = mistakes_in(Source("a", around))
-    assert last.message == "multiplication is written `*`"
-    assert [mistake.code for mistake in found] == re.findall(r"^error\[(\w+)\]", said, re.MULTILINE)
+def test_each_mistake_stands_alone(text: str, said: str) -> None:
+    """Between sound statements a mistake is found as it is by itself, whatever ends its line."""
+    codes = re.findall(r"^error\[(\w+)\]", said, re.MULTILINE)
+    for end in ("", "\n", "\r\n", "  # comment\n"):
+        around = f"dim B\na = b{end or ';'}{text}{end}\nb = c\nz = 3x\n"
+        *found, last = mistakes_in(Source("a", around))
+        assert last.message == "multiplication is written `*`", repr(end)
+        assert [mistake.code for mistake in found] == codes, repr(end)
