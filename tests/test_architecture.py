@@ -103,7 +103,7 @@ BRIDGES = {
             *(f"importing/onnx/{name}" for name in ("reading", "evaluating", "model", "loops")),
             *(
                 f"exporting/onnx/{name}"
-                for name in ("writing", "nodes", "loops", "model", "casadi")
+                for name in ("writing", "nodes", "arrays", "loops", "model", "casadi")
             ),
             "cli/export",
         )

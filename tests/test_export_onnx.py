@@ -123,15 +123,15 @@ def drawn(model: Any, dtype: str) -> dict[str, Any]:
     return found
 
 
-def expected(net: Any, function: str, given: dict[str, Any]) -> list[Any]:
+def expected(net: Any, function: str, given: dict[str, Any], **sizes: int) -> list[Any]:
     """What the module gives for inputs of the model."""
     params = {path: given[path] for path in getattr(net, "PARAMETERS", ())}
     arguments = [*([params] if params else []), *(given[name] for name in net.GRAPH["inputs"])]
     if function == "forward":
-        found = net.forward(*arguments)
+        found = net.forward(*arguments, **sizes)
         outs = found if hasattr(found, "_fields") else found[0]
         return [np.asarray(getattr(outs, name)) for name in net.GRAPH["outputs"]]
-    named = {}
+    named: dict[str, Any] = {**sizes}
     for word, keyword in (("ct.", "cotangents"), ("t.", "tangents")):
         directions = {n.removeprefix(word): v for n, v in given.items() if n.startswith(word)}
         if directions:

@@ -1,15 +1,16 @@
-"""Reductions, places of elements and functions of whole arrays, in ONNX."""
+"""Reductions and functions of whole arrays, in ONNX."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+import numpy as np
+from onnx import helper
+
+from graphc.exporting.onnx.elementwise import FORMULAS, Formula
 from graphc.exporting.onnx.writing import Writing, refused
-from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, PARAMETER, Node
-from graphc.ir.items import extent
-from graphc.ir.types import product, same
+from graphc.ir.types import product
 
 Writer = Callable[[Writing, Node, list[str]], str]
 
@@ -55,237 +56,6 @@ def _reduced(
         return x
     inputs = [x] if axes is None else [x, w.constant(axes)]
     return w.add(operator, *inputs, keepdims=kept)
-
-
-# ---- places -------------------------------------------------------------------------------------
-
-
-def view(w: Writing, node: Node, place: str, x: str) -> str:
-    """Write the elements at a place of an array."""
-    attrs, given = node.attrs, node.args[0]
-    match place:
-        case "same" | "rows":
-            return x
-        case "permuted":
-            return w.add("Transpose", x, perm=list(attrs["axes"]))
-        case "expanded":
-            return w.add("Unsqueeze", x, w.constant(list(attrs["axes"])))
-        case "reshaped":
-            return w.reshape(x, node.shape)
-        case "repeated":
-            return w.expand(x, node.shape)
-        case "items":
-            return _items(w, attrs["items"], given, x)
-        case "first":
-            return w.add("Slice", x, w.constant([0]), w.shape([node.shape[0]]), w.constant([0]))
-        case "diagonal":
-            return _diagonal(w, node, x)
-        case "letters":
-            return w.add("Einsum", x, equation=f"{attrs['whole']}->{attrs['part']}")
-    raise refused(f"`{node.op.name}`", node)
-
-
-def _items(w: Writing, items: Any, given: Node, x: str) -> str:
-    """Write ranges as one slice, and positions as ranges of one that go."""
-    starts, ends, axes, steps, gone = [], [], [], [], []
-    for axis, (kind, value) in enumerate(items):
-        size = given.shape[axis]
-        if kind == "at":
-            low, high, step = value, value + 1, 1
-            gone.append(axis)
-        else:
-            start, length, step = value
-            if step == 1 and start.constant == 0 and same(length, size):
-                continue
-            low, high = start, start + (length - 1) * step + (1 if step > 0 else -1)
-        starts.append(low)
-        ends.append(high)
-        axes.append(axis)
-        steps.append(step)
-    found = x
-    if axes:
-        # an end of -1 would count from the end: below the first element is below all
-        below = [
-            end - size - 1 if step < 0 else end
-            for end, step, size in zip(
-                ends, steps, (given.shape[axis] for axis in axes), strict=True
-            )
-        ]
-        found = w.add(
-            "Slice", x, w.shape(starts), w.shape(below), w.constant(axes), w.constant(steps)
-        )
-    return w.add("Squeeze", found, w.constant(gone)) if gone else found
-
-
-def _diagonal(w: Writing, node: Node, x: str) -> str:
-    offset, count = node.attrs.get("offset", 0), node.shape[-1]
-    rows = w.arange(count)
-    columns = rows
-    if offset > 0:
-        columns = w.add("Add", rows, w.constant(offset))
-    elif offset < 0:
-        rows = w.add("Add", rows, w.constant(-offset))
-    given = node.args[0]
-    flat = w.reshape(x, [*given.shape[:-2], given.shape[-2] * given.shape[-1]])
-    at = w.add("Add", w.add("Mul", rows, w.size(given.shape[-1])), columns)
-    return w.add("Gather", flat, at, axis=given.rank - 2)
-
-
-def take(w: Writing, node: Node, place: str, x: str, ids: str) -> str:
-    """Write the elements that indices name."""
-    axis = node.attrs.get("axis", 0)
-    match place:
-        case "axis":
-            return w.add("Gather", x, ids, axis=axis)
-        case "along":
-            return w.add("GatherElements", x, ids, axis=axis)
-        case "label":
-            at = w.add("Unsqueeze", ids, w.constant([-1]))
-            found = w.add("GatherElements", x, at, axis=node.args[0].rank - 1)
-            return w.add("Squeeze", found, w.constant([-1]))
-    raise refused(f"`{node.op.name}`", node)
-
-
-def put(w: Writing, node: Node, place: str, inputs: list[str]) -> str:
-    """Write zeros with values at a place of them."""
-    attrs = node.attrs
-    match place:
-        case "items":
-            return _put_items(w, node, inputs[0])
-        case "label":
-            size = node.shape[-1]
-            ids = w.add("Unsqueeze", inputs[1], w.constant([-1]))
-            here = w.add("Equal", w.arange(size), ids)
-            value = inputs[0]
-            if node.args[0].rank:
-                value = w.add("Unsqueeze", value, w.constant([-1]))
-            return w.where(here, value, w.number(0))
-        case "axis":
-            return _scatter(w, node, inputs)
-        case "along":
-            zeros = w.zeros(node.shape, "float")
-            return w.add("ScatterElements", zeros, inputs[1], inputs[0], axis=attrs["axis"],
-                         reduction="add")  # fmt: skip
-        case "diagonal":
-            return _diagonal_matrix(w, node, inputs[0])
-        case "parts":
-            return _put_parts(w, node, inputs)
-        case "letters":
-            return _put_letters(w, node, inputs[0])
-    raise refused(f"`{node.op.name}`", node)
-
-
-def _put_items(w: Writing, node: Node, x: str) -> str:
-    """Write what an index takes put back: new axes, zeros between, zeros around."""
-    items, value = node.attrs["items"], x
-    gone = [axis for axis, (kind, _) in enumerate(items) if kind == "at"]
-    if gone:
-        value = w.add("Unsqueeze", value, w.constant(gone))
-    before, behind, turned = [], [], []
-    for axis, (kind, part) in enumerate(items):
-        size = node.shape[axis]
-        if kind == "at":
-            before.append(part)
-            behind.append(size - part - 1)
-            continue
-        start, length, step = part
-        if abs(step) != 1:
-            return _put_strided(w, node, items, x)
-        if step < 0:
-            turned.append(axis)
-            start = start - (length - 1)
-        before.append(start)
-        behind.append(size - start - length)
-    for axis in turned:
-        ends = w.constant([-(2**62)])
-        value = w.add("Slice", value, w.constant([-1]), ends, w.constant([axis]), w.constant([-1]))
-    return w.add("Pad", value, w.shape([*before, *behind]), w.number(0))
-
-
-def _put_strided(w: Writing, node: Node, items: Any, x: str) -> str:
-    """Write what every so many positions get, axis by axis, by the positions."""
-    value, shape = x, list(node.shape)
-    gone = [axis for axis, (kind, _) in enumerate(items) if kind == "at"]
-    if gone:
-        value = w.add("Unsqueeze", value, w.constant(gone))
-    sizes = [Dim.of(1) if kind == "at" else part[1] for kind, part in items]
-    for axis, item in enumerate(items):
-        start, length, step = extent(item)
-        places = w.add("Mul", w.arange(length), w.constant(step))
-        places = w.add("Add", places, w.size(start))
-        behind = [length if at == axis else 1 for at in range(len(shape))]
-        index = w.expand(w.reshape(places, behind), sizes)
-        sizes = [*sizes[:axis], shape[axis], *sizes[axis + 1 :]]
-        zeros = w.zeros(sizes, "float")
-        value = w.add("ScatterElements", zeros, index, value, axis=axis)
-    return value
-
-
-def _put_parts(w: Writing, node: Node, inputs: list[str]) -> str:
-    total = ""
-    for argument, name, items in zip(node.args, inputs, node.attrs["items"], strict=True):
-        part = _PartOf(node, argument, items)
-        piece = _put_items(w, part, name)  # type: ignore[arg-type]
-        total = w.add("Add", total, piece) if total else piece
-    return total
-
-
-def _put_letters(w: Writing, node: Node, x: str) -> str:
-    """Write an array that is zero but where axes of one letter have one index."""
-    part, whole = node.attrs["part"], node.attrs["whole"]
-    first = [whole.index(letter) for letter in whole]
-    order = sorted(range(len(part)), key=lambda axis: whole.index(part[axis]))
-    value = w.add("Transpose", x, perm=order) if order != sorted(order) else x
-    new = [axis for axis, at in enumerate(first) if at != axis]
-    value = w.add("Unsqueeze", value, w.constant(new)) if new else value
-    mask = ""
-    for axis in new:
-        sides = [
-            w.reshape(w.arange(node.shape[at]), [node.shape[at] if one == at else 1
-                                                 for one in range(len(whole))])
-            for at in (first[axis], axis)
-        ]  # fmt: skip
-        here = w.add("Equal", *sides)
-        mask = w.add("And", mask, here) if mask else here
-    return w.where(mask, value, w.number(0)) if mask else value
-
-
-class _PartOf:
-    """One of the parts that are put into an array, as if it was the only one."""
-
-    def __init__(self, node: Node, argument: Node, items: Any) -> None:
-        self.attrs, self.shape, self.args = {"items": items}, node.shape, (argument,)
-        self.op, self.origin = node.op, node.origin
-
-
-def _scatter(w: Writing, node: Node, inputs: list[str]) -> str:
-    """Write the sum of slices that go to the positions of an axis."""
-    axis = node.attrs["axis"]
-    value, ids = node.args[0], node.args[1]
-    count = product(ids.shape)
-    flat = w.reshape(inputs[1], [count])
-    rest = [*value.shape[:axis], count, *value.shape[axis + ids.rank :]]
-    updates = w.reshape(inputs[0], rest) if ids.rank != 1 else inputs[0]
-    thin = [count if at == axis else 1 for at in range(len(rest))]
-    index = w.expand(w.reshape(flat, thin), rest)
-    size = w.size(node.shape[axis])
-    wrapped = w.where(w.add("Less", index, w.constant(0)), w.add("Add", index, size), index)
-    zeros = w.zeros(node.shape, "float")
-    return w.add("ScatterElements", zeros, wrapped, updates, axis=axis, reduction="add")
-
-
-def _diagonal_matrix(w: Writing, node: Node, x: str) -> str:
-    rows, columns = node.shape[-2:]
-    offset = node.attrs.get("offset", 0)
-    row = w.reshape(w.arange(rows), [rows, 1])
-    column = w.add("Sub", w.arange(columns), w.constant(offset))
-    given = node.args[0]
-    places = w.add("Max", row if offset >= 0 else column, w.constant(0))
-    here = w.add("Equal", row, column)
-    length = w.add("Sub", w.size(given.shape[-1]), w.constant(1))
-    inside = w.add("Min", w.expand(places, [rows, columns]), length)
-    value = w.add("Gather", x, inside, axis=given.rank - 1)
-    return w.where(here, value, w.number(0))
 
 
 # ---- functions of whole arrays ------------------------------------------------------------------
@@ -358,6 +128,92 @@ def _matmul(w: Writing, node: Node, inputs: list[str]) -> str:
     return w.add("Squeeze", w.add("MatMul", inputs[0], column), w.constant([-1]))
 
 
+def _det(w: Writing, node: Node, inputs: list[str]) -> str:
+    if w.shared.float == np.float64:
+        raise refused("a determinant of float64", node, "onnxruntime")
+    return w.add("Det", *inputs)
+
+
+def _cross(w: Writing, node: Node, inputs: list[str]) -> str:
+    """Write a[1] b[2] - a[2] b[1] and its turns, of the last axis."""
+
+    def turned(x: str, by: int) -> str:
+        at = w.constant([by % 3, (by + 1) % 3, (by + 2) % 3])
+        return w.add("Gather", x, at, axis=-1)
+
+    a, b = inputs
+    first = w.add("Mul", turned(a, 1), turned(b, 2))
+    return w.add("Sub", first, w.add("Mul", turned(a, 2), turned(b, 1)))
+
+
+def _searchsorted(w: Writing, node: Node, inputs: list[str]) -> str:
+    """Write how many of a table are below each value, or not above it."""
+    table, x = inputs
+    one = w.add("Unsqueeze", x, w.constant([-1]))
+    operator = "Less" if node.attrs["side"] == "left" else "LessOrEqual"
+    before = w.cast(w.add(operator, table, one), "int")
+    return w.add("ReduceSum", before, w.constant([-1]), keepdims=0)
+
+
+def _extreme_at(reduction: str) -> Writer:
+    """Write the largest or smallest that each index names of an axis; where none does, infinity."""
+
+    def write(w: Writing, node: Node, inputs: list[str]) -> str:
+        given, axis = node.args[0].shape, node.attrs["axis"]
+        if len(inputs) > 2 or node.args[1].rank != 1:
+            raise refused(f"`{node.op.name}`", node)
+        infinity = w.number(-np.inf if reduction == "max" else np.inf)
+        thin = [size if at == axis else 1 for at, size in enumerate(given)]
+        at = w.expand(w.reshape(inputs[1], thin), given)
+        base = w.expand(infinity, node.shape)
+        return w.add("ScatterElements", base, at, inputs[0], axis=axis, reduction=reduction)
+
+    return write
+
+
+STARTS = {"multiply": 1.0, "maximum": -np.inf, "minimum": np.inf, "logaddexp": -np.inf}
+"""What there is before the first element, of functions whose results are kept."""
+
+
+def running(w: Writing, node: Node, name: str, x: str) -> str:
+    """Write the results of a function over the first elements along an axis."""
+    if name == "add":
+        return w.add("CumSum", x, w.constant(node.attrs["axis"]))
+    if node.type.dtype != "float" and name != "multiply":
+        raise refused(f"`{node.op.name}` of integers", node)
+    return _scan(w, node, FORMULAS[name], [x], STARTS[name])
+
+
+def _recurrence(w: Writing, node: Node, inputs: list[str]) -> str:
+    def step(inner: Writing, before: str, scale: str, more: str) -> str:
+        return inner.add("Add", inner.add("Mul", scale, before), more)
+
+    return _scan(w, node, step, inputs, 0.0)
+
+
+def _scan(w: Writing, node: Node, step: Formula, given: list[str], start: float) -> str:
+    """Write what a step makes of the result before and the next elements, for each of an axis."""
+    axis, dtype = node.attrs["axis"], node.type.dtype
+    first = [axis, *(at for at in range(node.rank) if at != axis)]
+    rest = [node.shape[at] for at in first[1:]]
+    inner = Writing(w.shared, {}, w)
+    names = [w.shared.name("before"), *(w.shared.name("given") for _ in given)]
+    found = step(inner, *names)
+    ends = [inner.add("Identity", found), inner.add("Identity", found)]
+    sizes = [one.constant for one in rest]
+    infos = [
+        helper.make_tensor_value_info(name, w.shared.element(dtype), sizes)
+        for name in (*names, *ends)
+    ]
+    body = helper.make_graph(
+        inner.nodes, w.shared.name("body"), infos[: len(names)], infos[len(names) :]
+    )
+    rows = [w.add("Transpose", one, perm=first) for one in given]
+    before = w.expand(w.constant(start, dtype), rest)
+    made = w.several("Scan", [before, *rows], 2, body=body, num_scan_inputs=len(rows))
+    return w.add("Transpose", made[1], perm=[first.index(at) for at in range(node.rank)])
+
+
 CALLS: dict[str, Writer] = {
     "matmul": _matmul,
     "concatenate": lambda w, node, inputs: w.add("Concat", *inputs, axis=node.attrs["axis"]),
@@ -370,14 +226,11 @@ CALLS: dict[str, Writer] = {
     "roll": _roll,
     "argsort": _argsort,
     "outer": _outer,
-    "linalg.det": lambda w, node, inputs: w.add("Det", *inputs),
+    "linalg.det": _det,
+    "cross": _cross,
+    "searchsorted": _searchsorted,
+    "recurrence": _recurrence,
+    "largest_at": _extreme_at("max"),
+    "smallest_at": _extreme_at("min"),
 }
 """What functions of whole arrays are, by the names that kernels call them."""
-
-
-def running(w: Writing, node: Node, name: str, x: str) -> str:
-    """Write the results of a function over the first elements along an axis."""
-    axis = w.constant(node.attrs["axis"])
-    if name == "add":
-        return w.add("CumSum", x, axis)
-    raise refused(f"`{node.op.name}`", node)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from graphc.exporting.onnx.arrays import CALLS, put, reduce, running, take, view
+from graphc.exporting.onnx.arrays import CALLS, reduce, running
 from graphc.exporting.onnx.elementwise import FORMULAS, LACKING, WHOLE
 from graphc.exporting.onnx.loops import write_loop
+from graphc.exporting.onnx.places import put, take, view
 from graphc.exporting.onnx.writing import Writing, refused
 from graphc.ir.graph import Node
 from graphc.ir.kernel import Arg, Attr, Call, Elementwise, Put, Reduce, Running, Take, View
@@ -66,9 +67,9 @@ def write_node(w: Writing, node: Node) -> str:
         case View():
             return view(w, node, kernel.place, inputs[0])
         case Take():
-            return take(w, node, kernel.place, inputs[0], inputs[1] if len(inputs) > 1 else "")
+            return take(w, node, kernel.place, inputs[0], inputs[1:])
         case Put():
-            return put(w, node, kernel.place, inputs)
+            return put(w, node, kernel, inputs)
         case Call() if kernel.name in CALLS:
             return CALLS[kernel.name](w, node, inputs)
     raise refused(f"`{node.op.name}`", node)

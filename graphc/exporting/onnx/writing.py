@@ -155,7 +155,7 @@ class Writing:
         return self.add("Cast", x, to=self.shared.element(dtype))
 
 
-def refused(what: str, node: Node | None = None) -> GraphError:
-    """Return the error that ONNX has nothing for an operation."""
+def refused(what: str, node: Node | None = None, where: str = "ONNX") -> GraphError:
+    """Return the error that ONNX, or what runs it, has nothing for an operation."""
     span = node.origin.span if node is not None and node.origin is not None else None
-    return GraphError([error("E811", f"{what} has no counterpart in ONNX", span)])
+    return GraphError([error("E811", f"{what} has no counterpart in {where}", span)])
