@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from functools import cache
 from itertools import pairwise, product
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import graphc
+from graphc.bridges.chunked import leaves
 from graphc.cli.app import app
 from graphc.compile.stages import Compilation, Options
 from graphc.source import GraphError, Source
@@ -37,6 +39,7 @@ def test_verdicts(name: str) -> None:
     assert {result: found[result] for result in expected} == expected
 
 
+@cache
 def module_of(text: str, level: str = "-O0", **more: Any) -> ModuleType:
     options = Options(split="B", level=level, **more)
     return loaded(Compilation(Source("net.graph", text), options).text, "net")
@@ -121,27 +124,28 @@ def test_fast_chunks_make_what_all_rows_make(name: str, dtype: str) -> None:
 # ---- the same bits ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["mean", "logsumexp", "moments"])
+@pytest.mark.parametrize("name", SPLIT)
 def test_the_same_bits_for_any_number_of_shards(name: str) -> None:
+    """Whoever computes which chunks, whoever is last, and where neighbours are merged before."""
     net = module_of(GRAPHS[name][0])
     given = arguments_of(net)
     cuts = [*pairwise([*range(0, ROWS, 2), ROWS])]
-    found = set()
-    for shards in (1, 2, 3, 7):
-        parts: dict[int, Any] = {}
-        for shard in reversed(range(shards)):  # whoever is last, first
-            for number in range(shard, len(cuts), shards):
-                parts[number] = net.partial_value_and_grad_loss(**chunk_of(given, *cuts[number]))
-        in_order = [parts[number] for number in range(len(cuts))]
-        loss, grads = net.finish_value_and_grad_loss(net.combine_value_and_grad_loss(*in_order))
-        found.add((loss.tobytes(), *(one.tobytes() for one in grads.values())))
-        fours = [
-            net.combine_value_and_grad_loss(*in_order[first : first + 4])
-            for first in range(0, len(cuts), 4)
-        ]
-        loss, grads = net.finish_value_and_grad_loss(net.combine_value_and_grad_loss(*fours))
-        found.add((loss.tobytes(), *(one.tobytes() for one in grads.values())))
-    assert len(found) == 1
+    for function in net.GRAPH["derived"]:
+        partial, combine, finish = (
+            getattr(net, f"{word}_{function}") for word in ("partial", "combine", "finish")
+        )
+        found = set()
+        for shards in (1, 2, 3, 7):
+            parts: dict[int, Any] = {}
+            for shard in reversed(range(shards)):
+                for number in range(shard, len(cuts), shards):
+                    parts[number] = partial(**chunk_of(given, *cuts[number]))
+            in_order = [parts[number] for number in range(len(cuts))]
+            fours = [combine(*in_order[first : first + 4]) for first in range(0, len(cuts), 4)]
+            for merged in (combine(*in_order), combine(*fours)):
+                result = leaves(finish(merged))
+                found.add(tuple(np.asarray(one).tobytes() for one in result.values()))
+        assert len(found) == 1, function
 
 
 # ---- closed forms -------------------------------------------------------------------------------
