@@ -168,6 +168,13 @@ def test_what_does_not_fit_is_told_before_anything_is_sent(
         graphc.dask.function(graphc.load(tmp_path / "plain.graph"), "value_and_grad_loss")
 
 
+def test_a_graph_whose_inputs_have_no_rows_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "flat.graph").write_text("dim B\noutput y = sum(ones([B]))\nderive value y\n")
+    net = graphc.split(tmp_path / "flat.graph", "B").module()
+    with pytest.raises(TypeError, match="no input of flat has rows of B"):
+        graphc.dask.function(net, "value_y")
+
+
 # ---- workers ------------------------------------------------------------------------------------
 
 

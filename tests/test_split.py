@@ -167,6 +167,14 @@ def test_exponentials_that_overflow() -> None:
     assert np.allclose(grads["x"], [0, 0, 0.5, 0.5, 0], atol=0, rtol=1e-15)
 
 
+@pytest.mark.parametrize("largest", [np.finfo(float).max, np.inf, np.nan, 5e-324])
+def test_the_largest_is_one_of_the_numbers(largest: float) -> None:
+    net = module_of("dim B\ninput x: [B]\noutput y = max(x)\nderive value y\n")
+    x = np.array([largest, -1.0, largest, -2.0, -3.0])
+    found = by_chunks(net, "value_y", {"x": x}, [0, 2, 4, 5])
+    assert np.array_equal(found, largest, equal_nan=True)
+
+
 def test_ties_share_evenly_over_all_chunks() -> None:
     net = module_of("dim B\ninput x: [B]\noutput y = max(x)\nderive grad y wrt x\n")
     x = np.array([3.0, 1.0, 3.0, 3.0, 2.0])

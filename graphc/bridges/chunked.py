@@ -107,6 +107,8 @@ def chunked(module: ModuleType, name: str) -> Chunked:
         kind = graph["derived"].get(name, {}).get("kind")
         why = f" (no {kind} has one)" if kind else ""
         raise TypeError(f"{graph['name']} has no function `{name}` of chunks{why}: {there}")
+    if not split["inputs"]:
+        raise TypeError(f"no input of {graph['name']} has rows of {split['over']}: give it one")
     for path in split["inputs"]:
         if path not in about.inputs:
             raise TypeError(f"parameter `{path}` has rows of {split['over']}: make it an input")

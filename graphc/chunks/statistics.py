@@ -6,9 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from graphc.chunks.layout import Merge
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, as_node
+from graphc.ir.graph import Node, Op, as_node
 from graphc.ops.define.families import normal_axes, to_float, to_int
-from graphc.ops.elementwise.arithmetic import equal, greater, logical_and, logical_or, where
+from graphc.ops.elementwise.arithmetic import (
+    equal,
+    greater,
+    logical_and,
+    logical_or,
+    maximum,
+    minimum,
+    where,
+)
 from graphc.ops.elementwise.elementary import sqrt
 from graphc.ops.reduce.reduction import (
     logsumexp,
@@ -92,11 +100,13 @@ def _moments(left: Side, right: Side) -> tuple[Node, ...]:
     return one * first + other * second, spread * first + other_spread * second + between
 
 
-def _extreme(first_wins: Callable[[Node, Node], Node]) -> Callable[[Side, Side], tuple[Node, ...]]:
+def _extreme(
+    of_two: Op, first_wins: Callable[[Node, Node], Node]
+) -> Callable[[Side, Side], tuple[Node, ...]]:
     def merge(left: Side, right: Side) -> tuple[Node, ...]:
         (a, *ties_of_a), (b, *ties_of_b) = left.values, right.values
         if not ties_of_a:
-            return (where(first_wins(a, b), a, where(first_wins(b, a), b, 0.5 * (a + b))),)
+            return (of_two(a, b),)
         (m,), (n,) = ties_of_a, ties_of_b
         even = a * (m / (m + n)) + b * (n / (m + n))
         return (
@@ -123,8 +133,8 @@ def _pairwise(join: Callable[[Node, Node], Node]) -> Callable[[Side, Side], tupl
 _MERGES: Mapping[Merge, Callable[[Side, Side], tuple[Node, ...]]] = {
     "summed": _pairwise(lambda a, b: a + b),
     "averaged": _averaged,
-    "largest": _extreme(lambda a, b: a > b),
-    "smallest": _extreme(lambda a, b: a < b),
+    "largest": _extreme(maximum, lambda a, b: a > b),
+    "smallest": _extreme(minimum, lambda a, b: a < b),
     "logsumexp": _pairwise(lambda a, b: logsumexp(stack(a, b, axis=0), axis=(0,), keepdims=False)),
     "moments": _moments,
     "norm": _pairwise(lambda a, b: euclidean_norm(stack(a, b, axis=0), axis=(0,), keepdims=False)),
