@@ -377,3 +377,26 @@ def test_the_jacobian_has_a_block_for_all_that_is_asked_for() -> None:
     found = said("-", input=text)
     assert "dy/da = ∂y/∂a   2 × 2" in found
     assert "dy/dc = ∂y/∂c   2 × 2" in found
+
+
+def test_parts_without_a_name_are_a_list() -> None:
+    """What a loop reads of an array, cut into gates, is told in a line each and not as a step."""
+    text = """dim T
+input x: [T, 2]; input w: [2, 4]; input start: [2, 2]
+scan step[t in T] carry h = start[0] { next h = tanh(x[t] * w[0][0:2] + h * w[1][2:4]) }
+output y = sum(h)
+derive grad y wrt w
+"""
+    assert (
+        "Parts of other values, which have no name in the file; the Jacobian of each is a "
+        "selection: columns\nof the identity.\n\n"
+        "  - v₁ = start[0, 0:2]   [2]\n"
+        "  - v₂ = w[0, 0:4][0:2]   [2]\n"
+        "  - v₃ = w[1, 0:4][2:4]   [2]\n\n"
+    ) in said("-", input=text)
+    rows = said("-", "--layout", "numerator", input=text)
+    assert "the Jacobian of each is a selection: rows of\nthe identity." in rows
+    assert "v₂ = w[0, 0:4][0:2]" in said("-", "--level", "formulas", input=text)
+    named = text.replace("scan", "first = w[0][0:2]; second = w[1][2:4]\nscan")
+    named = named.replace("* w[0][0:2]", "* first").replace("* w[1][2:4]", "* second")
+    assert "∂second/∂w = " in said("-", input=named)

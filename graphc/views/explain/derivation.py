@@ -30,7 +30,8 @@ class Step:
 
     `moved` is its tangent, of which `tangents` are the terms by operand; `place` quotes the
     statement that makes it. It is `active` where it moves with what the derivative is by. `loop` is
-    what a loop does in one step, whose results the values after it are.
+    what a loop does in one step, whose results the values after it are. A `part` has no name in the
+    file and is a selection of another value.
     """
 
     symbol: Expression
@@ -43,6 +44,7 @@ class Step:
     place: str
     active: bool
     loop: LoopPart | None = None
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,11 @@ def product(*factors: Expression) -> Expression:
     shape: Shape = ()
     for factor in flat:
         shape = _product_shape(shape, factor.shape)
-    kept = _multiplied([factor for factor in flat if factor.kind != "identity"])
+    value, kept = _multiplied([factor for factor in flat if factor.kind != "identity"])
+    if value < 0:
+        sign = not sign
+    if not value and shape:
+        return Expression("zero", (), shape)
     if not kept:
         kept = [f for f in flat if f.kind == "identity"][:1] or [number(1)]
     elif all(f.is_number for f in kept) and shape and not same(shape[0], 1):
@@ -143,8 +147,8 @@ def _is_open(factor: Expression) -> bool:
     return factor.kind == "product" and (bool(factor.shape) or numbers)
 
 
-def _multiplied(factors: Sequence[Expression]) -> list[Expression]:
-    """Factors of which numbers are one, in front; 1 is none."""
+def _multiplied(factors: Sequence[Expression]) -> tuple[float, list[Expression]]:
+    """Return the number in a product, and the factors: of numbers one in front, without a sign."""
     value: float = 1
     below: list[Expression] = []
     rest: list[Expression] = []
@@ -157,15 +161,15 @@ def _multiplied(factors: Sequence[Expression]) -> list[Expression]:
         else:
             rest.append(factor)
     if len(rest) == len(factors):
-        return rest
+        return value, rest
     known = [one for one in below if one.kind == "number" and value % one.data == 0]
     for one in known:
         value /= one.data
     below = [one for one in below if one not in known]
-    top = number(value)
+    top = number(abs(value))
     if below:
-        return [Expression("quotient", (top, product(*below)), ()), *rest]
-    return rest if value == 1 else [top, *rest]
+        return value, [Expression("quotient", (top, product(*below)), ()), *rest]
+    return value, rest if abs(value) == 1 else [top, *rest]
 
 
 def _product_shape(one: Shape, other: Shape) -> Shape:

@@ -285,5 +285,5 @@ def _number(text: str) -> str:
     mantissa, e, exponent = text.partition("e")
     if not e:
         return f"<mn>{text}</mn>"
-    power = exponent.lstrip("+").replace("-0", "-").lstrip("0").replace("-", "−")
+    power = exponent.replace("-", "−")
     return f"<mrow><mn>{mantissa}</mn><mo>·</mo><msup><mn>10</mn><mn>{power}</mn></msup></mrow>"

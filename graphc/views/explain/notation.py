@@ -116,7 +116,7 @@ def number_mark(value: Any) -> Shown:
     if value in NUMBERS:
         mark = marked(NUMBERS[value], _no_place)
         return mark, SUM if value < 0 else FRACTION if mark.kind == "above" else ATOM
-    text = f"{value:.6g}"
+    text = re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.6g}")
     if text.startswith("-"):
         return row([operator("−"), digits(text[1:])]), SUM
     return digits(text), ATOM

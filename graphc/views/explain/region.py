@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from graphc.ad.reverse import float_descendants
-from graphc.ir.graph import INPUT, PARAMETER, Node, uses
+from graphc.ir.graph import INPUT, PARAMETER, SOURCES, Node, uses
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, result_type
+from graphc.ops.shape.shaping import index
 from graphc.views.explain.derivation import AdjointStep, Edge, LoopPart, Part, Step
 from graphc.views.explain.expression import (
     Expression,
@@ -207,7 +208,19 @@ def _step(
         place(node),
         node in active,
         loops.get(node),
+        node not in setting.labels.names and _selects(node, found),
     )
+
+
+def _selects(node: Node, edges: Mapping[Node, Edge]) -> bool:
+    """True if a value is a selection of elements of one other."""
+    if edges:
+        factors = [factor for edge in edges.values() for factor in edge.jacobian.factors]
+        return len(edges) == 1 and {factor.kind for factor in factors} == {"selection"}
+    one = node
+    while one.op is index:
+        one = one.args[0]
+    return one is not node and one.op in SOURCES
 
 
 def _ended(setting: Setting, node: Node, index: str) -> Expression:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from graphc.ir.types import Type
 from graphc.views.explain.choices import Layout
@@ -41,9 +42,29 @@ def tell_steps(steps: Sequence[Step], derivation: Derivation, wanted: Wanted) ->
             ),
             tuple(step.symbol.data[0] for step in sources),
         )
-    for step in steps:
-        if step.role not in ("input", "parameter"):
-            yield from tell_step(step, derivation, wanted)
+    for part, some in groupby((s for s in steps if s not in sources), key=lambda one: one.part):
+        group = tuple(some)
+        if part and len(group) > 1:
+            yield from _tell_parts(group, derivation, wanted)
+        else:
+            for step in group:
+                yield from tell_step(step, derivation, wanted)
+
+
+def _tell_parts(parts: Sequence[Step], derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
+    """Tell selections that have no name in the file together: a line for each."""
+    if wanted.level >= REASONS:
+        factors = [edge.jacobian.factors for one in parts for edge in one.edges]
+        words = structure(factors[0], derivation.layout) if factors else ""
+        jacobians = f"; the Jacobian of each is a {words}" if factors else ""
+        yield Paragraph((f"Parts of other values, which have no name in the file{jacobians}.",))
+    yield Items(
+        tuple(
+            (equation_of(one.symbol, one.value), f"   {shape(one.type)}")
+            for one in parts
+            if one.value is not None
+        )
+    )
 
 
 def shape(type: Type) -> str:

@@ -16,6 +16,7 @@ from graphc.views.explain.expression import (
     column,
     dot,
     hadamard,
+    identity,
     negative,
     number,
     ones,
@@ -238,6 +239,12 @@ def _full(node: Node, args: Sequence[Written]) -> Expression | None:
     return _filled(value, node.shape)
 
 
+def _identity(node: Node, args: Sequence[Written]) -> Expression | None:
+    rows, columns = node.shape
+    square = same(rows, columns) and same(node.attrs["k"], 0)
+    return identity(rows) if square else None
+
+
 def _accumulate(node: Node, args: Sequence[Written]) -> Expression | None:
     return added([_filled(arg, node.shape) for arg in args])
 
@@ -260,6 +267,7 @@ RULES: Mapping[str, Callable[[Node, Sequence[Written]], Expression | None]] = {
     "reshape": _reshape,
     "broadcast_to": _broadcast,
     "full": _full,
+    "identity": _identity,
     **dict.fromkeys(("id", "held", "ruled", "cast_float", "in_rows"), _as_it_is),
 }
 """How operations stand in formulas; what makes None of its operands is called by its name."""
