@@ -148,6 +148,29 @@ def test_what_a_loop_shares_is_outside_of_it() -> None:
     assert titles_around(picture, "ff.head")[0].startswith("repeat layer")
 
 
+@pytest.mark.parametrize("use", ["refine(h) as inner", "refine(h)"])
+def test_what_a_loop_in_a_block_carries_lies_in_the_block(use: str) -> None:
+    """Also where the block is used in a loop itself, and where other blocks are in its step."""
+    text = f"""
+dim B
+input x: [B, 4]
+block layer(x: [B, 4]) -> y: [B, 4] {{ param W: [4, 4]; y = tanh(x @ W) }}
+block refine(x: [B, 4]) -> y: [B, 4] {{
+    scan often[k in 0..2] carry z = x {{ next z = layer(z) as part }}
+    y = 2 * z
+}}
+scan step[t in 0..4] carry h = x {{ r = {use}; next h = r + x }}
+output loss = sum(h)
+"""
+    picture = depicted(text)
+    starts = [node for node in picture.nodes if node.kind == "carried"]
+    titles = [[picture.group[one].title for one in picture.around(n.group)] for n in starts]
+    outer, inner = "scan step[t in 0..4]  × 5", "scan often[k in 0..2]  × 3"
+    called = "inner = refine(h)" if "as" in use else "r = refine(h)"
+    assert titles == [[outer], [outer, called, inner]]
+    assert [group.title for group in picture.groups].count(inner) == 1
+
+
 def test_edges_say_the_shape_of_what_they_carry() -> None:
     edges = edges_of(depicted(RESIDUAL))
     assert edges["x", "h"].label == "[B, 4]"

@@ -94,24 +94,35 @@ def _place_nameless(
     keys: dict[Node, list[Key]],
     loops: Collection[Key],
 ) -> None:
-    """Put a box without a name where all that read it are, no deeper than its statement is."""
+    """Put a box without a name where all that read it are, no deeper than its statement is.
+
+    What a loop carries lies where all that has a name in the loop does, no deeper than the loop.
+    """
     readers: dict[Node, list[Node]] = {}
     for box, above in parents.items():
         for parent in above:
             readers.setdefault(parent, []).append(box)
+    named = [*keys]
+    for box in values.starts:
+        around = values.loops[box]
+        inside = [keys[one] for one in named if values.loops[one][: len(around)] == around]
+        keys[box] = _shared(inside, len(uses_of(around[-1])), loops)
     for box in reversed(values.boxes):
-        if box in keys:
-            continue
-        known = [keys[one] for one in readers.get(box, ()) if one in keys]
-        depth = len(uses_of(box))
-        found: list[Key] = []
-        for common in zip(*known, strict=False):
-            in_block = common[0] not in loops
-            if any(key != common[0] for key in common) or (in_block and not depth):
-                break
-            depth -= in_block
-            found.append(common[0])
-        keys[box] = found if box not in values.starts else []
+        if box not in keys:
+            known = [keys[one] for one in readers.get(box, ()) if one in keys]
+            keys[box] = _shared(known, len(uses_of(box)), loops)
+
+
+def _shared(known: Sequence[Sequence[Key]], depth: int, loops: Collection[Key]) -> list[Key]:
+    """Return the groups that all lie in, of blocks at most so many."""
+    found: list[Key] = []
+    for common in zip(*known, strict=False):
+        in_block = common[0] not in loops
+        if any(key != common[0] for key in common) or (in_block and not depth):
+            break
+        depth -= in_block
+        found.append(common[0])
+    return found
 
 
 def _made(
