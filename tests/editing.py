@@ -15,7 +15,6 @@ from graphc.editor.hover import hover
 from graphc.editor.navigation import Unfit, definition, references, renamed
 from graphc.editor.outline import folds
 from graphc.editor.places import Edited, edited, offset, position
-from graphc.editor.shapes import shapes
 from graphc.source import GraphError, Source
 from graphc.syntax.format.formatter import format_source
 
@@ -64,7 +63,7 @@ def ask_everything(text: str, at: int, before: Analysis | None, draw: random.Ran
         for item in analysis.outline:
             since.forth(item.whole)
         folds(analysis.source, analysis.compilation.parsed.file.statements)
-        for place, _ in shapes(analysis):
+        for place, _ in analysis.shapes:
             since.forth(place)
         for told in analysis.told:
             for edit in fixes(told):
@@ -99,9 +98,12 @@ def ask_at(analysis: Analysis, since: Edited, at: int) -> None:
 
 
 def check_tokens(analysis: Analysis, since: Edited) -> None:
-    """Check that tokens lie one behind the other, each on one line."""
-    end = 0
-    for start, stop, _ in colours(analysis.names, since):
-        assert end <= start < stop <= len(since.after.text)
-        assert "\n" not in since.after.text[start:stop]
-        end = stop
+    """Check that tokens lie one behind the other, and that those known are those read anew."""
+    lines = colours(analysis.names, since, analysis.colours)
+    assert lines == colours(analysis.names, since)
+    assert len(lines) == len(since.after.line_starts)
+    for number, line in enumerate(lines, 1):
+        end = 0
+        for column, length, _ in line:
+            assert end <= column < column + length <= len(since.after.line(number))
+            end = column + length

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from graphc.editor.analysis import Analysis, GivenUp, analyse
+from graphc.editor.colours import colours
 from graphc.editor.completion import Known, completion, paths_of
 from graphc.editor.files import Files, Open
 from graphc.editor.fixes import fixes
@@ -18,9 +19,8 @@ from graphc.editor.hover import hover
 from graphc.editor.navigation import Unfit, definition, references, renamed
 from graphc.editor.outline import folds
 from graphc.editor.places import edited, offset, position
-from graphc.editor.shapes import shapes
 from graphc.source import Source
-from tests.editing import ask_everything, check_tokens, edits
+from tests.editing import ask_everything, edits
 from tests.patience import count_calls
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -215,7 +215,7 @@ def test_operations_and_blocks_are_told(net: Analysis) -> None:
 
 
 def test_shapes_stand_where_none_is_written(net: Analysis) -> None:
-    found = {(place.line, text) for place, text in shapes(net)}
+    found = {(place.line, text) for place, text in net.shapes}
     assert found == {(5, ": [B, 16]"), (6, ": [B, 16]"), (7, ": [B, 4]"), (8, ": []")}
 
 
@@ -392,9 +392,8 @@ def work_while_one_types(lines: int) -> tuple[int, int]:
         file = files.change("/net.graph", text)
         analysis, since = files.latest(file)
         found = completion(file.source, place, files.known(file), since.start)
-        check_tokens(analysis, since)
         hover(analysis, analysis.source.text.index("h100 ="))
-        list(shapes(analysis))
+        colours(analysis.names, since, analysis.colours)
         assert "h149" in {one.text for one in found}
 
     return analysed, min([count_calls(lambda key=key: answer(key)) for key in "h14"])

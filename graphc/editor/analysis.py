@@ -9,8 +9,11 @@ from types import MappingProxyType
 from graphc.api.checking import NO_MODULE, of_any_file
 from graphc.compile.options import DEFAULTS, Options
 from graphc.compile.stages import Compilation
+from graphc.editor.colours import Line, colours
 from graphc.editor.names import Names, Symbol, names_of
 from graphc.editor.outline import Item, outline
+from graphc.editor.places import edited
+from graphc.editor.shapes import shapes
 from graphc.elaborate.names.scope import Entry
 from graphc.files import reading_instead
 from graphc.ir.graph import Node
@@ -23,7 +26,7 @@ NONE: Texts = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A source, how far it compiles, and the names in its text.
+    """A source, how far it compiles, the names in its text, and what an editor shows of all of it.
 
     `told` are the mistakes and warnings of the first stage that has any.
     """
@@ -32,6 +35,9 @@ class Analysis:
     compilation: Compilation
     names: Names
     outline: tuple[Item, ...]
+    colours: tuple[Line, ...]
+    shapes: tuple[tuple[Span, str], ...]
+    types: Mapping[Symbol, str]
     entries: Mapping[Span, Entry]
     told: tuple[Diagnostic, ...]
 
@@ -42,21 +48,24 @@ class Analysis:
 
     def entry(self, span: Span) -> Entry | None:
         """Return what stands at a place, as far as the compiler came."""
-        found = self.entries.get(span)
-        return None if found is None or found.is_poisoned else found
+        return _sound(self.entries.get(span))
 
     def value(self, symbol: Symbol) -> object:
         """Return what a name stands for, where any of its places tells that."""
-        for span in symbol.places:
-            found = self.entry(span)
-            if found is not None:
-                return found.value
-        return None
+        return _value(symbol, self.entries)
 
     def type_of(self, symbol: Symbol) -> str:
         """Return the type of a value, with its dims; "" where the compiler did not come there."""
-        value = self.value(symbol)
-        return str(value.type) if isinstance(value, Node) else ""
+        return self.types.get(symbol, "")
+
+
+def _sound(entry: Entry | None) -> Entry | None:
+    return None if entry is None or entry.is_poisoned else entry
+
+
+def _value(symbol: Symbol, entries: Mapping[Span, Entry]) -> object:
+    found = (_sound(entries.get(span)) for span in symbol.places)
+    return next((entry.value for entry in found if entry is not None), None)
 
 
 class GivenUp(Exception):
@@ -98,5 +107,19 @@ def analyse(
                 told = compilation.diagnostics if whole else compilation.stated.warnings
         except GraphError as wrong:
             told = told or wrong.diagnostics
-    told = of_any_file(told)
-    return Analysis(source, compilation, names, items, entries, told)
+    return Analysis(
+        source,
+        compilation,
+        names,
+        items,
+        tuple(colours(names, edited(source, source))),
+        tuple(shapes(parsed.file.statements, names, entries)),
+        _types(names, entries),
+        entries,
+        of_any_file(told),
+    )
+
+
+def _types(names: Names, entries: Mapping[Span, Entry]) -> dict[Symbol, str]:
+    values = ((symbol, _value(symbol, entries)) for symbol in names.symbols)
+    return {symbol: str(value.type) for symbol, value in values if isinstance(value, Node)}

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pygls.uris import from_fs_path, to_fs_path
 
 from graphc import __version__
 from graphc.editor.analysis import Analysis, GivenUp
-from graphc.editor.colours import KINDS, colours
+from graphc.editor.colours import KINDS, colours, encoded
 from graphc.editor.completion import completion
 from graphc.editor.files import SMALL, Files, Open
 from graphc.editor.fixes import fixes
@@ -29,7 +29,6 @@ from graphc.editor.navigation import Unfit, definition, import_of, references, r
 from graphc.editor.outline import Item, folds
 from graphc.editor.places import COUNTS, Count, offset, position
 from graphc.editor.protocol import COMPLETIONS, SEVERITIES, SYMBOLS
-from graphc.editor.shapes import shapes
 from graphc.resources import grammar_path
 from graphc.source import Diagnostic, GraphError, Span
 from graphc.syntax import tree
@@ -53,8 +52,9 @@ class Editor:
 
     # ---- places ----------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def count(self) -> Count:
+        """Return how the editor counts, as was agreed at the beginning."""
         encoding = self.server.workspace.position_encoding
         return COUNTS[str(getattr(encoding, "value", encoding))]
 
@@ -329,22 +329,15 @@ class Editor:
     def tokens(self, params: lsp.SemanticTokensParams) -> lsp.SemanticTokens:
         file = self.file(params.text_document.uri)
         analysis, since = self.files.latest(file)
-        data: list[int] = []
-        before = (0, 0)
-        for start, end, kind in colours(analysis.names, since):
-            line, column = position(file.source, start, self.count)
-            length = self.count(file.source.text[start:end])
-            first = column - before[1] if line == before[0] else column
-            data += [line - before[0], first, length, KINDS.index(kind), 0]
-            before = (line, column)
-        return lsp.SemanticTokens(data)
+        lines = colours(analysis.names, since, analysis.colours)
+        return lsp.SemanticTokens(encoded(lines, file.source, self.count))
 
     def hints(self, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:
         file = self.file(params.text_document.uri)
         analysis, since = self.files.latest(file)
         start, end = (self.offset(file, at) for at in (params.range.start, params.range.end))
         found = []
-        for place, shape in shapes(analysis):
+        for place, shape in analysis.shapes:
             span = since.forth(place)
             if span is not None and start <= span.start <= end:
                 at = self.range(span).start
