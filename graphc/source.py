@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Literal
 
 from graphc.records import dataclass, field, replace
@@ -206,8 +207,24 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     names = sorted(set(known))
     cased = [other for other in names if other.lower() == name.lower()]
     below = [other for other in names if other.endswith(f".{name}")]
-    close = cased or below or get_close_matches(name, names, n=1, cutoff=0.6)
+    swapped = [other for other in names if sorted(other) == sorted(name)]
+    near = [other for other in get_close_matches(name, names, cutoff=0.6) if _close(name, other)]
+    close = cased or below or swapped or near
     return remedy(f"did you mean `{close[0]}`?", name, close[0]) if close else None
+
+
+def _close(name: str, other: str) -> bool:
+    """True if a name may be another in haste: two letters of three are its, or it is cut short."""
+    alike = SequenceMatcher(None, other, name).ratio() > 0.65
+    return alike or name.startswith(other) or other.startswith(name)
+
+
+def decimals(text: str) -> str | None:
+    """Return the remedy for a text that has a number with a comma, such as `0,5`."""
+    found = re.search(r"(?<![\w.,])(\d+),(\d+)(?![\w.,])", text)
+    return (
+        f"the decimals of a number stand behind a point: `{found[1]}.{found[2]}`" if found else None
+    )
 
 
 def near_or_all(name: str, known: Iterable[str], what: str) -> str | None:

@@ -164,3 +164,9 @@ def test_help_lists_the_pages_and_shows_them() -> None:
     done = run("help", "subscirpts")
     assert done.exit_code == 1
     assert "did you mean `Subscripts`?" in done.stderr
+    assert (
+        run("help", "nothing").stderr == "graphc: nothing is called `nothing`: see `graphc help`\n"
+    )
+    assert "did you mean `compile`?" in run("help", "cmpile").stderr
+    assert run("help", "compile").stdout == run("compile", "--help").stdout
+    assert run("help", "tanh").stdout == run("ops", "tanh").stdout

@@ -1,10 +1,10 @@
-"""`graphc help`: the documentation that comes with graphc, by page and by heading."""
+"""`graphc help`: the documentation that comes with graphc, by page, heading, command, operation."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -18,7 +18,12 @@ HEADING = re.compile(r"(#+) (.*)")
 
 
 @command("help", "graphc help", "graphc help language", "graphc help scan", "graphc help chains")
-@click.argument("topic", metavar="[TOPIC]", default="", help="A page, or a heading in one.")
+@click.argument(
+    "topic",
+    metavar="[TOPIC]",
+    default="",
+    help="A page, a heading in one, a command, or an operation.",
+)
 def help_(topic: str) -> None:
     """Show the documentation: what pages there are, one of them, or what stands below a heading."""
     pages = {path.stem: path for path in sorted(docs_folder().glob("*.md"))}
@@ -27,30 +32,55 @@ def help_(topic: str) -> None:
             title = path.read_text(encoding="utf-8").partition("\n")[0]
             click.echo(f"{name:14}{title.lstrip('# ')}")
         click.echo("\n`graphc help NAME` shows one; a heading of any will do, too.")
-        click.echo("Of an operation: `graphc ops NAME`. Of a command: `graphc COMMAND --help`.")
+        click.echo("So will a command, or an operation; `graphc ops` lists these.")
         return
     if topic.lower() in pages:
-        text = pages[topic.lower()].read_text(encoding="utf-8")
-    else:
-        text = "\n".join(_below(pages.values(), topic))
+        _show(pages[topic.lower()].read_text(encoding="utf-8"))
+        return
+    sections = [one for page in pages.values() for one in _sections(page)]
+    words = topic.casefold().strip()
+    exactly = [one for one in sections if one[0].casefold() == words]
+    within = [one for one in sections if words in one[0].casefold()]
+    if not exactly and _elsewhere(topic):
+        return
+    if not within:
+        from graphc.ops import FUNCTIONS
+
+        near = did_you_mean(topic, {*(one[0] for one in sections), *_commands(), *FUNCTIONS})
+        raise fail(f"nothing is called `{topic}`{f'; {near}' if near else ''}: see `graphc help`")
+    lines = [line for _, page, text in exactly or within for line in (f"({page.stem})", *text)]
+    _show("\n".join(lines))
+
+
+def _show(text: str) -> None:
     if sys.stdout.isatty():
         click.echo_via_pager(text)
     else:
         click.echo(text, nl=not text.endswith("\n"))
 
 
-def _below(pages: Iterable[Path], topic: str) -> Iterator[str]:
-    """Yield the lines below the headings that a topic is, else below those that it is part of."""
-    sections = [one for page in pages for one in _sections(page)]
-    words = topic.casefold().strip()
-    found = [one for one in sections if one[0].casefold() == words]
-    found = found or [one for one in sections if words in one[0].casefold()]
-    if not found:
-        near = did_you_mean(topic, {one[0] for one in sections})
-        raise fail(f"nothing is called `{topic}`{f'; {near}' if near else ''}: see `graphc help`")
-    for _, page, lines in found:
-        yield f"({page.stem})"
-        yield from lines
+def _commands() -> dict[str, click.Command]:
+    """Return the commands, by name."""
+    context = click.get_current_context().find_root()
+    group = context.command
+    assert isinstance(group, click.Group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+def _elsewhere(topic: str) -> bool:
+    """Show what a command or an operation says of itself, where a topic is one."""
+    from graphc.ops import FUNCTIONS
+
+    commands, context = _commands(), click.get_current_context()
+    if topic in commands:
+        about = click.Context(commands[topic], context.parent, topic)
+        _show(commands[topic].get_help(about))
+        return True
+    if topic in FUNCTIONS:
+        context.invoke(commands["ops"], name=topic, format="text")
+        return True
+    return False
 
 
 def _sections(page: Path) -> Iterator[tuple[str, Path, list[str]]]:

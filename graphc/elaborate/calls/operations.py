@@ -21,7 +21,7 @@ from graphc.limits import DERIVED, DERIVED_EACH
 from graphc.ops import Function, Parameter
 from graphc.ops.define.functions import REQUIRED
 from graphc.records import dataclass
-from graphc.source import Span
+from graphc.source import Span, decimals
 from graphc.syntax import tree
 
 LONGEST_CITATION = 60
@@ -105,9 +105,9 @@ def apply(
             )
     if pending:
         most = len(function.parameters)
-        raise mistake(
-            "E209", f"`{function.name}` takes at most {most} arguments: {function.signature}", span
-        )
+        count = "one argument" if most == 1 else f"{most} arguments"
+        message = f"`{function.name}` takes at most {count}: {function.signature}"
+        raise mistake("E209", message, span, decimals(span.text))
     if function.name == "stop":
         context.surrogate = True
     try:

@@ -31,7 +31,7 @@ from graphc.ops.loops import roll_steps
 from graphc.ops.shape.shaping import stack
 from graphc.paths import family
 from graphc.records import dataclass
-from graphc.source import did_you_mean
+from graphc.source import decimals, did_you_mean
 from graphc.syntax import tree
 
 
@@ -319,9 +319,9 @@ def run_next(context: Context, scope: Scope, statement: tree.Next) -> None:
     values = [context.evaluate(context, scope, value) for value in statement.values]
     flat = list(values[0]) if len(values) == 1 and isinstance(values[0], tuple) else values
     if len(flat) != len(statement.names):
-        raise mistake(
-            "E214", f"{len(statement.names)} names for {len(flat)} values", statement.span
-        )
+        names = "one name" if len(statement.names) == 1 else f"{len(statement.names)} names"
+        told = decimals(statement.span.text)
+        raise mistake("E214", f"{names} for {len(flat)} values", statement.span, told)
     for name, value in zip(statement.names, flat, strict=True):
         if name.text not in scope.carried:
             raise mistake(

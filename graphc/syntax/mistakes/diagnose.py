@@ -38,6 +38,7 @@ from graphc.syntax.mistakes.habits import HABITS, code_habit, command_remedy, fo
 from graphc.syntax.mistakes.operators import (
     chained_comparison,
     comment,
+    decimal_comma,
     elementwise_star,
     glued_operator,
     number_and_name,
@@ -402,6 +403,7 @@ RECOGNISERS: tuple[Callable[[ErrorSite], Diagnostic | None], ...] = (
     reserved_word,
     number_and_name,
     point_of_number,
+    decimal_comma,
     elementwise_star,
     glued_operator,
     chained_comparison,

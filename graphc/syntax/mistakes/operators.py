@@ -53,6 +53,22 @@ def point_of_number(place: ErrorSite) -> Diagnostic | None:
     return None
 
 
+def decimal_comma(place: ErrorSite) -> Diagnostic | None:
+    """Recognise `0,5`, where two values do not fit."""
+    for comma in (place.at - 1, place.at):
+        around = place.tokens[max(comma - 1, place.first) : comma + 2]
+        if [token.type for token in around] != ["INT", "COMMA", "INT"]:
+            continue
+        span = place.span(around[0]).to(place.span(around[2]))
+        if (
+            span.text.replace(",", "").isdigit()
+            and place.source.text[span.end : span.end + 1] != ","
+        ):
+            help = written(span.text, span.text.replace(",", "."))
+            return error("E105", "the decimals of a number stand behind a point", span, help=help)
+    return None
+
+
 def elementwise_star(place: ErrorSite) -> Diagnostic | None:
     if place.found.type != "STARS" or not place.operand_complete():
         return None
