@@ -493,7 +493,7 @@ def test_wrong_usage(command: str, options: list[str], message: str, graph: Path
         (["compile"], "Missing argument 'FILE'"),
         (["check"], "Missing argument 'FILE…'"),
         (["compile", "a.graph", "b.graph"], "unexpected extra argument"),
-        (["nothing"], "No such command 'nothing'"),
+        (["nothing"], "there is no command `nothing`; `graphc --help` lists them"),
         (["compile", "-", "--watch"], "cannot be watched"),
         (["compile", "a.graph", "-O", "3"], "there is no level 3"),
         (["check", "a.graph", "--at", "a.npz"], "it says where to compare: add --grad"),

@@ -116,7 +116,7 @@ def test_operators_are_told_as_their_operations() -> None:
     assert found.stdout == CliRunner().invoke(app, ["ops", "matmul"]).stdout
     other = CliRunner().invoke(app, ["ops", "+"])
     assert other.exit_code == 1
-    assert "`+` is an operator, element by element: see docs/language.md" in other.stderr
+    assert "`+` is an operator, element by element: see `graphc help expressions`" in other.stderr
 
 
 def test_a_standard_block_is_shown() -> None:

@@ -54,6 +54,18 @@ class Commands(click.Group):
         assert isinstance(found, click.Command)
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; of a file say what can be done with it."""
+        name = args[0]
+        if name not in self.places and not name.startswith("-"):
+            near = did_you_mean(name, self.places)
+            if name.endswith(".graph"):
+                near = f"to compile a file: `graphc compile {name}`"
+            ctx.fail(f"there is no command `{name}`; {near or '`graphc --help` lists them'}")
+        return super().resolve_command(ctx, args)
+
 
 class Words(click.ParamType[str]):
     """One of a few words; shells complete them."""

@@ -95,7 +95,9 @@ def _one(name: str, format: str) -> None:
     if name in OPERATORS and not name.isidentifier():
         called = getattr(OPERATORS[name], "name", name)
         if called not in FUNCTIONS:
-            raise fail(f"`{name}` is an operator, element by element: see docs/language.md")
+            raise fail(
+                f"`{name}` is an operator, element by element: see `graphc help expressions`"
+            )
         name = called
     blocks = {s.name.text: s for s in standard().statements if isinstance(s, tree.Block)}
     if name in blocks:

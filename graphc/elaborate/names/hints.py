@@ -58,7 +58,10 @@ CALLED = {
     "set": "values never change: `put(x, 1.0, 0)` is a new array",
     "print": "a graph prints nothing: make it an `output`",
     "range": "a range is written `1..L`; as a tensor it is arange(L)",
-    "shape": "a size has a name: declare `dim N` and write `input x: [N]`",
+    **dict.fromkeys(
+        ("shape", "size", "numel"), "a size has a name: declare `dim N` and write `input x: [N]`"
+    ),
+    **dict.fromkeys(("clone", "copy", "deepcopy"), "values never change: leave it out"),
     **dict.fromkeys(
         ("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "stft", "dft"),
         "numbers are real, and there is no Fourier transform: declare an `input` of what it makes",
@@ -99,7 +102,7 @@ ELSEWHERE = {
     "abs": ("absolute", "fabs"),
     "clip": ("clamp",),
     "concat": ("cat", "concatenate", "hstack", "vstack", "Concatenate"),
-    "sum": ("reduce_sum", "nansum"),
+    "sum": ("reduce_sum", "nansum", "Σ"),
     "mean": ("reduce_mean", "average"),
     "max": ("amax", "reduce_max"),
     "min": ("amin", "reduce_min"),
@@ -183,7 +186,10 @@ TYPES = {
                     "a shape says it all: write `[B, 3]`"),
 }  # fmt: skip
 MEMBERS = {
-    "shape": "a size has a name: declare `dim N` and write `input x: [N]`",
+    **dict.fromkeys(
+        ("shape", "size", "numel"), "a size has a name: declare `dim N` and write `input x: [N]`"
+    ),
+    **dict.fromkeys(("clone", "copy", "deepcopy"), "values never change: leave it out"),
     "size": "a size has a name: declare `dim N` and write `input x: [N]`",
     "dtype": "a type is declared: `input x: int[N]`",
 }
@@ -252,6 +258,8 @@ def method_remedy(call: tree.Call, known: bool) -> str | None:
     root = function.value
     if name == "T" and not call.arguments:
         return f"without parentheses: `{function.span.text}`"
+    if name == "t" and not call.arguments:
+        return f"write `{root.span.text}.T`"
     if name not in FUNCTIONS and name in ELSEWHERE:
         return f"blocks stand by themselves: write `{name}(...)`"
     if name not in FUNCTIONS:

@@ -347,9 +347,17 @@ def unknown_name(
         near = (
             did_you_mean(name, {*scope.visible(), *CONSTANTS})
             or did_you_mean(name, FUNCTIONS)
+            or _comment_help(span)
             or _declaration_help(context, scope, name, in_shape)
         )
     return mistake("E200", f"unknown name `{name}`", span, near)
+
+
+def _comment_help(span: Span) -> str | None:
+    """Say how a comment begins, where a name stands alone behind a `%`."""
+    line = span.source.line(span.line)
+    alone = line.rstrip().endswith(f"% {span.text}")
+    return "a comment begins with `#`; `%` is the remainder" if alone else None
 
 
 def _is_size(entry: Entry | None) -> bool:

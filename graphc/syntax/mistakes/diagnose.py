@@ -140,10 +140,14 @@ def _in_single_quotes(place: ErrorSite) -> Diagnostic:
 
 def _backslash(place: ErrorSite) -> str | None:
     """Return the remedy for `A \\ b`, and for a command of LaTeX."""
-    following = place.tokens[place.at + 1]
+    following, behind = place.tokens[place.at + 1], place.tokens[place.at + 2 : place.at + 3]
+    solved = following.type in OPERANDS and place.operand_complete()
     if following.start_pos == place.found.end_pos and following.type in KEYWORD_TYPES | {"NAME"}:
-        return command_remedy(following.value)
-    if following.type in OPERANDS and place.operand_complete():
+        known = command_remedy(following.value)
+        called = bool(behind) and behind[0].type == "LPAR"
+        if known or called or not (solved and place.touches()):
+            return known or f"without the backslash: `{following.value}`"
+    if solved:
         return "the solution of `A x = b` is `solve(A, b)`"
     return None
 

@@ -100,8 +100,8 @@ COMMANDS = {
 """Commands of LaTeX that are no letter and no name of an operation."""
 
 
-def command_remedy(command: str) -> str:
-    """Return the remedy for a command of LaTeX, such as `\\sigma`."""
+def command_remedy(command: str) -> str | None:
+    """Return the remedy for a command of LaTeX that is called otherwise, such as `\\sigma`."""
     kind = "CAPITAL" if command[0].isupper() else "SMALL"
     try:
         letter = unicodedata.lookup(f"GREEK {kind} LETTER {command.replace('lambda', 'lamda')}")
@@ -109,4 +109,4 @@ def command_remedy(command: str) -> str:
         letter = ""
     if ALPHABET.fullmatch(letter):
         return f"a Greek letter stands by itself: `{letter}`"
-    return COMMANDS.get(command.partition("_")[0], f"without the backslash: `{command}`")
+    return COMMANDS.get(command.partition("_")[0])

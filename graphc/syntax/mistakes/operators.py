@@ -127,15 +127,16 @@ def open_axis(place: ErrorSite) -> Diagnostic | None:
 
 
 def slashes(place: ErrorSite) -> Diagnostic | None:
-    """Recognise `// a comment` and `-- a comment`, whose first word is read as an operand."""
+    """Recognise `// a comment`, `% a comment`, `-- a comment`: the first word is an operand."""
     if place.found.type not in KEYWORD_TYPES | {"NAME"}:
         return None
     for one, other in pairwise(place.tokens[max(place.at - 3, place.first) : place.at]):
         if one.value == other.value == "-" and one.end_pos == other.start_pos:
             return _no_comment("--", place.span(one).to(place.span(other)))
     for token in place.tokens[max(place.at - 2, place.first) : place.at]:
-        if token.value == "//":
-            message, help = "`//` is integer division", "a comment begins with `#`"
+        if token.value in ("//", "%"):
+            what = "integer division" if token.value == "//" else "the remainder"
+            message, help = f"`{token.value}` is {what}", "a comment begins with `#`"
             return error("E103", message, place.span(token), help=help)
     return None
 
@@ -144,6 +145,9 @@ def comment(place: ErrorSite) -> Diagnostic | None:
     """Recognise `// a comment`, `/* a comment */`, `% a comment` and `-- a comment`."""
     sign = place.found.value
     following = place.tokens[place.at + 1 : place.at + 2]
+    previous = place.previous
+    if sign in ("*", "**") and previous and previous.value == "/" and place.touches():
+        return _no_comment("/*", place.span(previous).to(place.span(place.found)))
     if sign == "/" and following and following[0].value in ("*", "**"):
         sign = "/*"
     if sign == "-" and following and following[0].value == "-":
