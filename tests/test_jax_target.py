@@ -128,6 +128,24 @@ def test_parts_that_move_with_the_step_agree(level: str) -> None:
     assert "= _unroll(\n        _step_k,\n" in text
 
 
+COLUMNS = """
+dim T
+input x: [2, T]
+input h0: [2]
+scan steps[t in T] carry h = h0 {
+    next h = tanh(h + x[:, t])
+    collect hs = h
+}
+output y = sum(h**2) + sum(hs)
+derive grad y wrt x, h0
+"""
+
+
+def test_a_loop_of_no_steps_reads_nothing() -> None:
+    """JAX traces a step all the same, which would take a column of none."""
+    compare(COLUMNS, Options(level="-O0"), dims={"T": 0})
+
+
 PLACES = """
 dim N, J
 input x: [N, 3]

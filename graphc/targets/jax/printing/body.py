@@ -64,7 +64,8 @@ def _loop(step: LoopStep, writer: Writer) -> list[str]:
     loop = loop_of(step.node)
     index, unrolled = loop.index, _by_shape(step.node)
     traced = writer.traced if unrolled else {*writer.traced, index}
-    items = [*step.items, *_elements(step)]
+    items = [(name, writer.expression(source)) for name, source in step.items]
+    items += _elements(step, writer)
     own = {name for name, _ in items}
     inside = [one for one in step.body.steps if not (isinstance(one, Step) and one.target in own)]
     within = Writer(step.body.variables, frozenset(traced))
@@ -79,7 +80,7 @@ def _loop(step: LoopStep, writer: Writer) -> list[str]:
     end = _laid_out("return ", returned, "")
     end = end if len(end) == 1 else _laid_out("return (", returned, ")")
     read = names_in([*lines, *end])
-    taken = [(name, writer.expression(source)) for name, source in items if name in read]
+    taken = [(name, source) for name, source in items if name in read]
     if index in read or not taken or unrolled:
         taken.insert(0, (index, _positions(loop.first, loop.count, unrolled)))
     head = f"def _step_{index}(_carried: Any, _taken: Any) -> Any:"
@@ -157,16 +158,19 @@ def _positions(first: Dim, count: Dim, unrolled: bool) -> str:
     return f"{called}({', '.join(with_spaces(one) for one in bounds)})"
 
 
-def _elements(step: LoopStep) -> list[tuple[str, Node]]:
-    """List what a step reads at its position along the first axis of an array: `x_t` of x."""
+def _elements(step: LoopStep, writer: Writer) -> list[tuple[str, str]]:
+    """List what a step reads at its position along an axis of an array, `x_t` of x, and the array
+    with this axis in front. No step would read there if there were none, but JAX traces one."""
     loop = loop_of(step.node)
     _, sources, _ = loop_arguments(step.node)
-    found: dict[str, Node] = {}
+    found: dict[str, str] = {}
     computed = {one.node for one in step.body.steps if isinstance(one, Step)}
     for element, source in zip(loop.elements, sources, strict=True):
         read = element_in_step(loop, element, source)
-        if element.axis == 0 and read in computed:
-            found[step.body.variables[read]] = source
+        if read in computed:
+            whole = writer.expression(source)
+            moved = f"jnp.moveaxis({whole}, {element.axis}, 0)" if element.axis else whole
+            found[step.body.variables[read]] = moved
     return [*found.items()]
 
 
