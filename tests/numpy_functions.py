@@ -19,7 +19,7 @@ class Written:
     function: Callable[..., Any]
     declare: str
     arguments: tuple[Any, ...]
-    smooth: bool
+    analytic: Callable[..., Any]
 
 
 FUNCTIONS: list[Written] = []
@@ -29,11 +29,12 @@ def normal(*shape: int) -> Any:
     return random.normal(size=shape)
 
 
-def at(declare: str, *arguments: Any, smooth: bool = True) -> Callable[[Any], Any]:
-    """Note a function; one that is not `smooth` does not go on for complex numbers."""
+def at(declare: str, *arguments: Any, analytic: Any = None) -> Callable[[Any], Any]:
+    """Note a function; `analytic` says the same of complex numbers near the point, where its own
+    text does not go on for such."""
 
     def note(function: Any) -> Any:
-        FUNCTIONS.append(Written(function, declare, arguments, smooth))
+        FUNCTIONS.append(Written(function, declare, arguments, analytic or function))
         return function
 
     return note
@@ -162,7 +163,17 @@ def gathers(x, ids):
     return x[ids] * np.take(x, ids)[::-1] + x[[1, 2, 3, 4]]
 
 
-@at("input x: [N]; input table: [8]", np.array([0.5, 1.25, 3.75, 6.1]), normal(8), smooth=False)
+def between_of_complex(x, table):
+    i = np.floor(x.real).astype(int)
+    return table[i] + (x - i) * (table[i + 1] - table[i])
+
+
+@at(
+    "input x: [N]; input table: [8]",
+    np.array([0.5, 1.25, 3.75, 6.1]),
+    normal(8),
+    analytic=between_of_complex,
+)
 def between(x, table):
     """Read a table between its entries, at positions that are computed."""
     i = np.floor(x).astype(int)
@@ -214,7 +225,13 @@ def matrices(x):
     return np.log(np.linalg.det(A)) + np.trace(np.linalg.inv(A)) + np.sum(np.kron(x, x))
 
 
-@at("input x, t: [7]", normal(7), normal(7), smooth=False)
+def huber_of_complex(x, t):
+    e = x - t
+    beyond = np.sign(e.real) * e - 0.5
+    return np.mean(np.where(np.abs(e.real) <= 1.0, 0.5 * e**2, beyond))
+
+
+@at("input x, t: [7]", normal(7), normal(7), analytic=huber_of_complex)
 def huber(x, t, delta=1.0):
     e = x - t
     a = np.abs(e)
@@ -246,7 +263,13 @@ def rotation(angles):
     return about_x @ about_z * c
 
 
-@at("input x: [3]", normal(3), smooth=False)
+def of_scipy_of_complex(x):
+    total = np.sum(np.exp(x))
+    two = np.log(np.exp(x[0]) + np.exp(x[1]))
+    return np.log(total) + np.exp(x[0]) / total + two + 1 / (1 + np.exp(-x))
+
+
+@at("input x: [3]", normal(3), analytic=of_scipy_of_complex)
 def of_scipy(x):
     return special.logsumexp(x) + special.softmax(x)[0] + np.logaddexp(x[0], x[1]) + expit(x)
 
@@ -261,7 +284,13 @@ def shapes(x):
     return x.reshape(2, 3).T.ravel() + x.reshape((3, -1)).sum(1).repeat(2) + np.tile(x[:2], 3)
 
 
-@at("input x: [3]", normal(3), smooth=False)
+def mixed_types_of_complex(x):
+    n = np.arange(3)
+    whole = (x.real > 0) * 2 + np.floor(2 * x.real)
+    return x * n + n**2 + whole + x - 0.7 * np.floor(x.real / 0.7)
+
+
+@at("input x: [3]", normal(3), analytic=mixed_types_of_complex)
 def mixed_types(x):
     n = np.arange(3)
     return x * n + n**2 + (x > 0) * 2 + np.float64(2) * x // 1 + x % 0.7
@@ -273,7 +302,18 @@ def kernel(X, Y, scale=0.7):
     return np.exp(-0.5 * d2 / scale**2)
 
 
-@at("input x: [4]; input places: int[3]", normal(4), np.array([0, 1, 1]), smooth=False)
+def added_at_of_complex(x, places):
+    y = np.zeros(4, complex)
+    np.add.at(y, places, x[:3])
+    return y * x
+
+
+@at(
+    "input x: [4]; input places: int[3]",
+    normal(4),
+    np.array([0, 1, 1]),
+    analytic=added_at_of_complex,
+)
 def added_at(x, places):
     y = np.zeros(4)
     np.add.at(y, places, x[:3])
@@ -325,7 +365,15 @@ def apart(T, i, j):
     return T[i, :, j], T[:, i, j], T[0, :, j]
 
 
-@at("input x: [5]", normal(5), smooth=False)
+def in_order_of_complex(x):
+    """Of five numbers between -3 and 3."""
+    low, middle = x[np.argsort(x.real)][1:3]
+    largest = [x[np.argmax(x.real[: i + 1])] for i in range(5)]
+    between = np.where(x.real < 0, 1 + x / 3, 1 + x)
+    return between, 0.8 * low + 0.2 * middle, middle, np.stack(largest)
+
+
+@at("input x: [5]", normal(5), analytic=in_order_of_complex)
 def in_order(x):
     between = np.interp(x, np.array([-3.0, 0.0, 3.0]), np.array([0.0, 1.0, 4.0]))
     return between, np.quantile(x, 0.3), np.percentile(x, 50), np.maximum.accumulate(x)
