@@ -58,7 +58,7 @@ def load_parameters(
     Raises ValueError where names or shapes are not those of the module, or the file is not sound,
     before anything of its size is allocated; OSError where it cannot be read.
     """
-    found = read_arrays(path, _shapes(module, dims))
+    found = read_arrays(path, shapes_of(module, dims, "load_parameters(path, {}{})"))
     return {name: found[name].astype(module.FLOAT)[()] for name in module.PARAMETERS}
 
 
@@ -76,7 +76,11 @@ def save_parameters(
     write_arrays(path, arrays)
 
 
-def _shapes(module: ModuleType, dims: Mapping[str, int]) -> Shapes:
+def shapes_of(module: Any, dims: Mapping[str, int], call: str) -> Shapes:
+    """Return the shapes of a module's parameters.
+
+    `call` is how dims are given, with {} for the module's name, and {} for them.
+    """
     if not hasattr(module, "PARAMETERS"):
         raise TypeError(f"{module.__name__} has no parameters")
     needed = inspect.signature(module._shapes).parameters
@@ -86,7 +90,7 @@ def _shapes(module: ModuleType, dims: Mapping[str, int]) -> Shapes:
         sizes = "".join(f", {name}=…" for name in needed)
         raise TypeError(
             f"the shapes of the parameters leave dims open: expected {takes}, found {given}; give"
-            f" each a size, as load_parameters(path, {module.GRAPH['name']}{sizes})"
+            f" each a size, as {call.format(module.GRAPH['name'], sizes)}"
             if needed
             else f"the shapes of the parameters leave no dim open, found {given}"
         )

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.parameters import shapes_of
 from graphc.records import dataclass
 from graphc.source import near_or_all
 
@@ -41,6 +42,11 @@ class Pair:
     def written(self) -> str:
         return self.key + (TURNED if self.turned else "")
 
+    @property
+    def outer(self) -> tuple[int, ...]:
+        """The shape of the tensor."""
+        return self.shape[::-1] if self.turned else self.shape
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Correspondence:
@@ -50,13 +56,21 @@ class Correspondence:
     dtype: Any
 
     def params(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters, from tensors or arrays by key."""
-        return {one.path: _turned(_array(state[one.key]), one).astype(self.dtype)[()]
+        """Return the parameters, from tensors or arrays by key.
+
+        Raises ValueError where one is missing, or has another shape than it had.
+        """
+        found = {one.path: _there(state, one.key, one.outer) for one in self.pairs}
+        return {one.path: _turned(found[one.path], one).astype(self.dtype)[()]
                 for one in self.pairs}  # fmt: skip
 
     def state(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return arrays by key, from the parameters: `torch.from_numpy` of each is a state_dict."""
-        return {one.key: np.array(_turned(np.asarray(params[one.path]), one)) for one in self.pairs}
+        """Return arrays by key, from the parameters: `torch.from_numpy` of each is a state_dict.
+
+        Raises ValueError where one is missing, or has another shape than it had.
+        """
+        found = {one.key: _there(params, one.path, one.shape) for one in self.pairs}
+        return {one.key: np.array(_turned(found[one.key], one)) for one in self.pairs}
 
     def __str__(self) -> str:
         first = max((len(one.path) for one in self.pairs), default=0)
@@ -81,7 +95,7 @@ def correspondence(
 
     Raises ValueError where shapes or numbers do not fit.
     """
-    shapes: dict[str, tuple[int, ...]] = module._shapes(**dims)
+    shapes = shapes_of(module, dims, "correspondence({}, state{})")
     known = {path: path for path in shapes if path in state} | dict(pairs or {})
     for path, key in known.items():
         if path not in shapes:
@@ -116,6 +130,15 @@ def _pair(path: str, shape: tuple[int, ...], key: str, state: Mapping[str, Any])
         way = " turned" if said else ""
         raise ValueError(f"`{path}` has shape {shape}, `{key}`{way} {there}: name another pair")
     return Pair(path, key, shape, turned)
+
+
+def _there(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    if name not in arrays:
+        raise ValueError(f"`{name}` is missing; {near_or_all(name, arrays, 'there are')}")
+    array = _array(arrays[name])
+    if array.shape != shape:
+        raise ValueError(f"`{name}` has shape {array.shape}, expected {shape}")
+    return array
 
 
 def _turned(array: np.ndarray[Any, Any], pair: Pair) -> np.ndarray[Any, Any]:

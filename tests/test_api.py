@@ -125,6 +125,14 @@ def test_a_dtype_is_also_one_of_numpys(net: Path, dtype: Any) -> None:
     assert graphc.load(net, dtype=dtype).FLOAT is np.float32
 
 
+def test_what_is_no_text_is_told() -> None:
+    with pytest.raises(ValueError, match=r"`net\.graph` is a path: compile_file"):
+        graphc.compile_text("net.graph")
+    nothing: Any = None
+    with pytest.raises(TypeError, match="text: expected that of a graph, found NoneType"):
+        graphc.compile_text(nothing)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     asks = (graphc.load, graphc.compile_file, graphc.check, graphc.draw, graphc.explain)
     for ask in (*asks, graphc.report):

@@ -213,6 +213,21 @@ def test_a_correspondence_is_found_printed_and_used_both_ways() -> None:
     expected = h @ state["fc2.weight"].T + state["fc2.bias"]
     np.testing.assert_allclose(net.forward(params, x)[0].y, expected, rtol=1e-12)
     same(found.state(params), state)
+    turned = {**state, "fc1.weight": state["fc1.weight"].T}
+    with pytest.raises(ValueError, match=r"`fc1.weight` has shape \(3, 4\), expected \(4, 3\)"):
+        found.params(turned)
+    with pytest.raises(ValueError, match=r"`fc1.bias` is missing; did you mean `fc2.bias`"):
+        found.params({name: value for name, value in state.items() if name != "fc1.bias"})
+    with pytest.raises(ValueError, match=r"`h.W` has shape \(4, 3\), expected \(3, 4\)"):
+        found.state({**params, "h.W": params["h.W"].T})
+
+
+def test_dims_that_a_correspondence_needs() -> None:
+    net = module("dim B, D\ninput x: [B, D]\noutput y = dense(x, 3)\n")
+    state = {"weight": np.ones((3, 5)), "bias": np.ones(3)}
+    with pytest.raises(TypeError, match=r"as correspondence\(\w+, state, D=…\)"):
+        graphc.correspondence(net, state)
+    assert graphc.correspondence(net, state, D=5).params(state)["y.W"].shape == (5, 3)
 
 
 def test_squares_other_orders_and_what_is_left() -> None:

@@ -120,6 +120,10 @@ def compile_text(
 
     Raises GraphError with every mistake.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text: expected that of a graph, found {type(text).__name__}")
+    if text.endswith(".graph") and "\n" not in text:
+        raise ValueError(f"`{text}` is a path: compile_file takes one")
     where = None if folder is None else Path(folder)
     return compiled(Source(name, text), where, canonical(options))
 

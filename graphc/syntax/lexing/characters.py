@@ -24,7 +24,10 @@ def is_another(name: str) -> bool:
 def read_source(name: str, data: bytes) -> Source:
     """Decode the text of a file; raises GraphError where it is not UTF-8, or no graph by name."""
     if is_another(name):
-        help = "name the graph, as `net.graph`"
+        arrays = name.lower().endswith((".npz", ".safetensors"))
+        help = "name the graph, as `net.graph`" + (
+            "; parameters are read by `graphc.load_parameters`" if arrays else ""
+        )
         raise GraphError([error("E001", f"{name} is no .graph file", None, help=help)])
     try:
         return Source(name, data.decode())
