@@ -73,6 +73,10 @@ class Problem:
         """Take a vector apart: values by path."""
         shapes = {path: np.shape(self.start[path]) for path in self.wrt}
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+        count = int(ends[-1]) if len(ends) else 0
+        if np.shape(vector) != (count,):
+            expected = f"({count},), of {', '.join(self.wrt)}"
+            raise ValueError(f"the vector has shape {np.shape(vector)}, expected {expected}")
         parts = np.split(np.asarray(vector), ends[:-1])
         return {p: part.reshape(shapes[p]) for p, part in zip(self.wrt, parts, strict=True)}
 

@@ -214,6 +214,13 @@ def test_what_does_not_fit_is_named(arguments: Any, said: str) -> None:
         bridge.problem(module(ROSENBROCK), **arguments)
 
 
+def test_a_vector_of_another_length_is_told() -> None:
+    net = module("input x: [2]\noutput f = sum(x**2)\nderive value_and_grad f wrt x\n")
+    problem = bridge.problem(net, "f", x=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"the vector has shape \(3,\), expected \(2,\), of x"):
+        problem.fun(np.ones(3))
+
+
 def test_a_module_of_another_kind_is_refused() -> None:
     with pytest.raises(TypeError, match="is no module that this version of graphc makes"):
         bridge.problem(optimize, "f")

@@ -28,18 +28,39 @@ def shapes_of(
 ) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the outputs, for the arguments of `forward`, of which shapes are known.
 
-    Raises TypeError where these leave a dim open.
+    Raises TypeError where these leave a dim open, or are others than it takes; ValueError where
+    their shapes do not fit.
     """
-    inputs = arguments[1:] if graph.paths else arguments
-    given = dict(zip(graph.inputs, inputs, strict=True))
-    sizes = sizes_of(graph, {**given, **(dict(arguments[0]) if graph.paths else {})}, dims)
+    given = _by_name(graph, arguments)
+    sizes = sizes_of(graph, given, dims)
     try:
+        for name, value in given.items():
+            expected = tuple(evaluated(axis, sizes) for axis in axes(graph.types[name]))
+            if np.shape(value) != expected:
+                kind = graph.types[name]
+                raise ValueError(
+                    f"`{name}` has shape {np.shape(value)}, expected {kind} = {expected}"
+                )
         return {
             name: tuple(evaluated(axis, sizes) for axis in axes(graph.types[name]))
             for name in graph.outputs
         }
     except KeyError as unknown:
         raise TypeError(f"the arguments do not say what {unknown} is") from None
+
+
+def _by_name(graph: Described, arguments: Sequence[Any]) -> dict[str, Any]:
+    """Return inputs by name and parameters by path; raises TypeError where there are others."""
+    named = ["params", *graph.inputs] if graph.paths else [*graph.inputs]
+    if len(arguments) != len(named):
+        raise TypeError(f"expected {', '.join(named)}, found {len(arguments)} arguments")
+    if not graph.paths:
+        return dict(zip(named, arguments, strict=True))
+    params, *inputs = arguments
+    if not isinstance(params, Mapping) or params.keys() != {*graph.paths}:
+        found = ", ".join(params) if isinstance(params, Mapping) else type(params).__name__
+        raise TypeError(f"parameters: expected a dict of {', '.join(graph.paths)}, found {found}")
+    return {**params, **dict(zip(graph.inputs, inputs, strict=True))}
 
 
 def sizes_of(graph: Described, given: Mapping[str, Any], dims: Mapping[str, int]) -> dict[str, int]:
