@@ -22,7 +22,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from graphc.bridges.caches import Caches
 from graphc.bridges.described import Described, Function, described
-from graphc.bridges.shapes import shapes_of
+from graphc.bridges.shapes import by_name, shapes_of
 from graphc.kinds import BACKWARD
 from graphc.records import dataclass
 
@@ -216,9 +216,7 @@ class _Bridge:
 
     def by_path(self, arguments: Sequence[Any]) -> dict[str, Any]:
         """Return arguments by path: parameters and inputs."""
-        params = dict(arguments[0]) if self.graph.paths else {}
-        inputs = arguments[1:] if self.graph.paths else arguments
-        return {**params, **dict(zip(self.graph.inputs, inputs, strict=True))}
+        return by_name(self.graph, arguments)
 
     def by_argument(self, found: Mapping[str, Any], arguments: Sequence[Any]) -> tuple[Any, ...]:
         """Return cotangents as the arguments are: of their dtypes, None where there is none."""

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from graphc.bridges.described import Described, Function, described, drawn
+from graphc.bridges.shapes import by_name
 from graphc.kinds import BACKWARD
 from graphc.records import dataclass
 
@@ -65,13 +66,8 @@ class _Bridge:
 
     def flattened(self, arguments: Sequence[Any]) -> tuple[tuple[str, ...], list[torch.Tensor]]:
         """Return parameters and inputs by name, as tensors."""
-        params: dict[str, Any] = {}
-        if self.graph.paths:
-            params = dict(arguments[0])
-            arguments = arguments[1:]
-        inputs = dict(zip(self.graph.inputs, arguments, strict=True))
-        names = (*params, *inputs)
-        return names, [torch.as_tensor(one) for one in (*params.values(), *inputs.values())]
+        named = by_name(self.graph, arguments)
+        return (*named,), [torch.as_tensor(one) for one in named.values()]
 
     def arrays(self, names: Sequence[str], tensors: Sequence[torch.Tensor]) -> list[Any]:
         """Return the arguments of the module's functions."""

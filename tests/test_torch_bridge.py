@@ -178,3 +178,12 @@ def test_what_the_document_shows_runs() -> None:
     seen["layer"](torch.tensor(X), torch.tensor(X[:, 0])).backward()
     seen["descent"].step()
     assert not torch.equal(before, seen["layer"].state_dict()["w"])
+
+
+def test_arguments_that_do_not_fit_are_named() -> None:
+    f = bridge.function(module(NET), "value_and_grad_loss")
+    named = r"expected a dict of \S+"
+    with pytest.raises(TypeError, match=named):
+        f({"q": torch.ones(3)}, *[torch.ones(2)] * (len(module(NET).GRAPH["inputs"])))
+    with pytest.raises(TypeError, match=r"expected params, \S+"):
+        f({})

@@ -31,7 +31,7 @@ def shapes_of(
     Raises TypeError where these leave a dim open, or are others than it takes; ValueError where
     their shapes do not fit.
     """
-    given = _by_name(graph, arguments)
+    given = by_name(graph, arguments)
     sizes = sizes_of(graph, given, dims)
     try:
         for name, value in given.items():
@@ -49,16 +49,17 @@ def shapes_of(
         raise TypeError(f"the arguments do not say what {unknown} is") from None
 
 
-def _by_name(graph: Described, arguments: Sequence[Any]) -> dict[str, Any]:
+def by_name(graph: Described, arguments: Sequence[Any]) -> dict[str, Any]:
     """Return inputs by name and parameters by path; raises TypeError where there are others."""
-    named = ["params", *graph.inputs] if graph.paths else [*graph.inputs]
-    if len(arguments) != len(named):
-        raise TypeError(f"expected {', '.join(named)}, found {len(arguments)} arguments")
+    expected = ["params", *graph.inputs] if graph.paths else [*graph.inputs]
+    if len(arguments) != len(expected):
+        raise TypeError(f"expected {', '.join(expected)}, found {len(arguments)} arguments")
     if not graph.paths:
-        return dict(zip(named, arguments, strict=True))
+        return dict(zip(expected, arguments, strict=True))
     params, *inputs = arguments
-    if not isinstance(params, Mapping) or params.keys() != {*graph.paths}:
-        found = ", ".join(params) if isinstance(params, Mapping) else type(params).__name__
+    named = [*params.keys()] if hasattr(params, "keys") else None
+    if named is None or {*named} != {*graph.paths}:
+        found = type(params).__name__ if named is None else ", ".join(named)
         raise TypeError(f"parameters: expected a dict of {', '.join(graph.paths)}, found {found}")
     return {**params, **dict(zip(graph.inputs, inputs, strict=True))}
 
