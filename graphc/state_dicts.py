@@ -44,7 +44,7 @@ class Pair:
 
     @property
     def outer(self) -> tuple[int, ...]:
-        """The shape of the tensor."""
+        """Return the shape of the tensor."""
         return self.shape[::-1] if self.turned else self.shape
 
 
