@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import platform
 import subprocess
 import sys
 import threading
@@ -480,3 +481,42 @@ def test_what_was_called_before_makes_no_scratch() -> None:
     for arguments in batches:
         call(made, "backward", arguments)
     assert not calls
+
+
+LAYERS = "\n".join(
+    [
+        "dim B\ninput x: [B, 160]\nh0 = x",
+        *(
+            f"param W{k}: [160, 160] ~ normal(0, 0.1)\nh{k} = tanh(h{k - 1} @ W{k})"
+            for k in range(1, 9)
+        ),
+        "output loss = mean(h8**2)\nderive value_and_grad loss wrt params\n",
+    ]
+)
+
+COUNT_PAGES = """
+import resource, sys
+import numpy as np
+import layers
+
+params, x = layers.init(0), np.ones((16, 160))
+def pages(calls):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(calls):
+        layers.value_and_grad_loss(params, x)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+pages(20)
+print(pages(20))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other rules")
+def test_a_call_reuses_the_memory_of_the_last(level: str, tmp_path: Path) -> None:
+    """In a new process gradients of 1.6 MB are not given back to the system: 400 pages a call."""
+    (tmp_path / "layers.py").write_text(compiled(LAYERS, level=level).text)
+    found = subprocess.run(
+        [sys.executable, "-c", COUNT_PAGES],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert int(found.stdout) < 20 * 20

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import compiled, module
 
-from graphc.compile.stages import Compilation, Options, compile_text
+from graphc.compile.stages import Compilation
 from graphc.source import Source
 from graphc.targets.marks import without_statements
 from graphc.targets.numpy.functions.derived import gradient_function
@@ -456,62 +456,3 @@ def test_members_of_families_have_their_paths_at_each_level(name: str) -> None:
     for path in one:
         assert np.shape(one[path]) == np.shape(two[path]) == np.shape(params[path])
         np.testing.assert_allclose(two[path], one[path], rtol=1e-13)
-
-
-LARGE = """
-dim B
-input x: [B, 160]
-param A: [160, 160] ~ normal(0, 0.1)
-param b: [160]
-h = tanh(x @ A + b)
-repeat layer[k in 1..3] carry z = h {
-    param W: [160, 160] ~ normal(0, 0.1)
-    param c: [160]
-    next z = tanh(W.T @ z.T + c[:, _]).T
-}
-output loss = mean(z**2)
-output z
-derive value_and_grad loss wrt params
-derive grad loss wrt params, x per B as each
-derive vjp z wrt params, x as pull
-"""
-LARGE_CALLS = ("backward", "value_and_grad_loss", "each", "pull")
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_large_gradients_share_a_block_but_no_memory(dtype: str) -> None:
-    """Without `out`: they are what `-O0` computes, and each may be changed by itself."""
-    nets = [module(LARGE, level=level, dtype=dtype) for level in ("-O0", "-O2")]
-    rng = np.random.default_rng(2)
-    given = {"params": nets[0].init(3), "x": rng.normal(size=(4, 160)).astype(dtype)}
-    tight = 1e-12 if dtype == "float64" else 2e-5
-    for name in LARGE_CALLS:
-        expected, found = (large_call(net, name, given) for net in nets)
-        again = large_call(nets[1], name, given)
-        arrays = [*found.values(), *again.values()]
-        blocks = {id(one.base) for one in arrays if one.size > 160}
-        assert dtype == "float32" or len(blocks) == 2 or name == "each"
-        before = {path: one.copy() for path, one in found.items()}
-        for path, one in expected.items():
-            assert np.allclose(found[path], one, rtol=tight, atol=tight * np.abs(one).max())
-            again[path][...] = np.nan
-        assert all(np.array_equal(found[path], before[path]) for path in found)
-        for number, one in enumerate(arrays):
-            assert one.flags.writeable
-            assert not any(np.shares_memory(one, other) for other in arrays[:number])
-        taken = large_call(nets[1], name, given, out=dict(list(again.items())[::2]))
-        assert all(np.array_equal(taken[path], before[path]) for path in found)
-        assert [path for path in taken if taken[path] is again[path]] == [*again][::2]
-
-
-def large_call(net: ModuleType, name: str, given: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    if name == "pull":
-        cotangent = np.random.default_rng(4).normal(size=(4, 160)).astype(given["x"].dtype)
-        return net.pull(**given, cotangents={"z": cotangent}, **more)[-1]  # type: ignore[no-any-return]
-    return call(net, name, given, **more)
-
-
-def test_under_a_bound_large_gradients_are_made_one_by_one() -> None:
-    options = Options(level="-O2", memory="100%", dims={"B": 4})
-    assert "_in_one_block" in compiled(LARGE, level="-O2").text
-    assert "_in_one_block" not in compile_text(LARGE, options=options).text

@@ -238,9 +238,10 @@ class Right:
             yield from of_values(named(names, value), values)
             tangent = flat(tangents_of(self.program, clause, self.given))
             if s.directions.shape[0] == s.directions.shape[1]:
-                yield from of_values(
-                    named(names, found), {n: s.outputs[n] @ tangent for n in names}
-                )
+                right = {n: s.outputs[n] @ tangent for n in names}
+                for n in names:  # a mean of nothing is nan, and so is its tangent
+                    right[n] = np.where(np.isnan(np.asarray(values[n], float)), np.nan, right[n])
+                yield from of_values(named(names, found), right)
         elif base == "hvp":
             gradients, products = found
             yield from of_gradients(gradients, s, s.outputs[names[0]], where)

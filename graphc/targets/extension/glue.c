@@ -84,117 +84,30 @@ static PyObject *scalar(int type, const void *at) {
     return found;
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
-
-static size_t bytes_of(const Result *kind, const npy_intp *sizes) {
-    size_t found = kind->type == NPY_BOOL ? 1 : kind->type == NPY_FLOAT ? 4 : 8;
-    for (int axis = 0; axis < kind->rank; axis++)
-        found *= (size_t)sizes[kind->first + axis];
-    return found;
-}
-
-/* The bytes of an array in a block: up to the next cache line. */
-static size_t room_of_one(const Result *kind, const npy_intp *sizes) {
-    return (bytes_of(kind, sizes) + 63) / 64 * 64;
-}
-
-static size_t room_of(const Result *kind, const npy_intp *sizes) {
-    size_t members = kind->members ? (size_t)kind->members : 1;
-    return (members * bytes_of(kind, sizes) + 63) / 64 * 64;
-}
-
-/* An array of a part of a block, which it keeps alive; a number by itself. */
-static PyObject *part_at(const Result *kind, const npy_intp *sizes, PyObject *block, char *at) {
-    if (!kind->rank)
-        return scalar(kind->type, at);
-    npy_intp *own = (npy_intp *)(uintptr_t)(sizes + kind->first);
-    PyObject *found = PyArray_SimpleNewFromData(kind->rank, own, kind->type, at);
-    if (found == NULL)
-        return NULL;
-    Py_INCREF(block);
-    if (PyArray_SetBaseObject((PyArrayObject *)found, block) < 0) {
-        Py_DECREF(found);
-        return NULL;
-    }
-    return found;
-}
-
-/* Where new arrays are made: side by side in a block, if there is one. */
-typedef struct {
-    PyObject *block;
-    char *next;
-} Room;
-
-/* From so many bytes on memory that is given back goes from the C library to the system. */
-#define LARGE ((size_t)128 << 10)
-
-/* Make a block for all results, where they are large together: arrays of their own would be given
-   back to the system and asked for again, page by page, with each call. */
-static int make_room(Room *room, const Result *kinds, int count, const npy_intp *sizes) {
-    size_t total = 0;
-    double about = 0;
-    int arrays = 0;
-    for (int k = 0; k < count; k++) {
-        int members = kinds[k].members ? kinds[k].members : 1;
-        if (!kinds[k].rank)
-            continue;
-        double elements = members;
-        for (int axis = 0; axis < kinds[k].rank; axis++)
-            elements *= (double)sizes[kinds[k].first + axis];
-        about += elements;
-        arrays += members;
-        total += (size_t)members * room_of_one(&kinds[k], sizes);
-    }
-    if (arrays < 2 || total < LARGE || about > (double)NPY_MAX_INTP / 16)
-        return 0;
-    npy_intp size = (npy_intp)total;
-    room->block = PyArray_SimpleNew(1, &size, NPY_UINT8);
-    if (room->block == NULL)
-        return -1;
-    room->next = PyArray_DATA((PyArrayObject *)room->block);
-    return 0;
-}
-
-/* Has this tuple nothing but None? */
-static int is_empty(PyObject *places) {
-    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(places); k++)
-        if (PyTuple_GET_ITEM(places, k) != Py_None)
-            return 0;
-    return 1;
-}
-
 /* A new array, or that which is to be written into. */
-static PyObject *place_of(const Result *kind, const npy_intp *sizes, PyObject *place, Room *room) {
-    if (place != NULL && place != Py_None) {
-        Py_INCREF(place);
-        return place;
-    }
-    if (room->block == NULL) {
-        npy_intp *own = (npy_intp *)(uintptr_t)(sizes + kind->first);
-        return PyArray_SimpleNew(kind->rank, own, kind->type);
-    }
-    char *at = room->next;
-    room->next += room_of_one(kind, sizes);
-    return part_at(kind, sizes, room->block, at);
+static PyObject *place_of(const Result *kind, const npy_intp *sizes, PyObject *place) {
+    if (place == NULL || place == Py_None)
+        return PyArray_SimpleNew(kind->rank, (npy_intp *)(uintptr_t)sizes, kind->type);
+    Py_INCREF(place);
+    return place;
 }
 
 /* Make the arrays of the results in a tuple with room for `more`; numbers are put in afterwards. */
 static PyObject *make_results(const Result *kinds, int count, int more, const npy_intp *sizes,
                               PyObject *places, void **at, void **inside, Number *numbers) {
     PyObject *found = PyTuple_New(count + more);
-    Room room = {NULL, NULL};
-    int anew = places == NULL || is_empty(places);
-    if (found == NULL || (anew && make_room(&room, kinds, count, sizes) < 0))
-        goto failed;
+    if (found == NULL)
+        return NULL;
     for (int k = 0; k < count; k++) {
         const Result *kind = &kinds[k];
+        const npy_intp *own = sizes + kind->first;
         PyObject *place = places == NULL ? NULL : PyTuple_GET_ITEM(places, k);
         if (!kind->members && !kind->rank) {
             at[k] = numbers++;
             continue;
         }
         if (!kind->members) {
-            PyObject *array = place_of(kind, sizes, place, &room);
+            PyObject *array = place_of(kind, own, place);
             if (array == NULL)
                 goto failed;
             PyTuple_SET_ITEM(found, k, array);
@@ -212,18 +125,16 @@ static PyObject *make_results(const Result *kinds, int count, int more, const np
                 continue;
             }
             PyObject *given = place == NULL || place == Py_None ? NULL : PyList_GetItem(place, m);
-            PyObject *array = PyErr_Occurred() ? NULL : place_of(kind, sizes, given, &room);
+            PyObject *array = PyErr_Occurred() ? NULL : place_of(kind, own, given);
             if (array == NULL)
                 goto failed;
             PyList_SET_ITEM(list, m, array);
             *inside++ = PyArray_DATA((PyArrayObject *)array);
         }
     }
-    Py_XDECREF(room.block);
     return found;
 failed:
-    Py_XDECREF(room.block);
-    Py_XDECREF(found);
+    Py_DECREF(found);
     return NULL;
 }
 
@@ -250,6 +161,34 @@ static int put_numbers(PyObject *found, const Result *kinds, int count, void *co
 }
 
 /* ---- the cache ------------------------------------------------------------------------------- */
+
+static size_t bytes_of(const Result *kind, const npy_intp *sizes) {
+    size_t found = kind->type == NPY_BOOL ? 1 : kind->type == NPY_FLOAT ? 4 : 8;
+    for (int axis = 0; axis < kind->rank; axis++)
+        found *= (size_t)sizes[kind->first + axis];
+    return found;
+}
+
+static size_t room_of(const Result *kind, const npy_intp *sizes) {
+    size_t members = kind->members ? (size_t)kind->members : 1;
+    return (members * bytes_of(kind, sizes) + 63) / 64 * 64;
+}
+
+/* An array of a part of a block, which it keeps alive; a number by itself. */
+static PyObject *part_at(const Result *kind, const npy_intp *sizes, PyObject *block, char *at) {
+    if (!kind->rank)
+        return scalar(kind->type, at);
+    npy_intp *own = (npy_intp *)(uintptr_t)(sizes + kind->first);
+    PyObject *found = PyArray_SimpleNewFromData(kind->rank, own, kind->type, at);
+    if (found == NULL)
+        return NULL;
+    Py_INCREF(block);
+    if (PyArray_SetBaseObject((PyArrayObject *)found, block) < 0) {
+        Py_DECREF(found);
+        return NULL;
+    }
+    return found;
+}
 
 /* Put the parts of a block into a tuple, from a place on. */
 static int put_parts(PyObject *found, int first, const Result *kinds, int count,

@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterable
 from functools import cache
 
 from graphc.elaborate.names.model import Declared
+from graphc.ir.loop import everywhere
+from graphc.ir.sizes import typical
 from graphc.ir.types import FLOAT_BYTES, shape_text
 from graphc.ops.fused import LIMITS
 from graphc.plan.buffers.report import cache_of_floats
 from graphc.plan.module import Compiled
+from graphc.plan.program import Program
 from graphc.plan.signature import Entry
 from graphc.provenance import MARK
 from graphc.records import replace
@@ -124,12 +127,32 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
             f"CACHE = {cache >> 20} * 2**20  # bytes that a block computes in, 8 for each float",
             f"LONG = {threads.LONG}  # seconds of a call of NumPy that are worth a thread",
         ]
+    if any(map(_may_be_large, programs(compiled))):
+        lines += ["", *_KEPT]
     if any(map(take_scratch, programs(compiled))):
         lines += [
             "",
             "_SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now",
         ]
     return "\n".join(lines)
+
+
+_KEPT = (
+    "# Once a block of this size was freed, glibc keeps what smaller ones free for those to come:",
+    "# else each call has its memory from the system anew, page by page (mallopt(3)).",
+    "np.empty(2**25 - 2**16, np.bool_)",
+)
+TRIMMED = 128 << 10
+"""From so many bytes on glibc gives memory back to the system at first (M_TRIM_THRESHOLD)."""
+MANY = 1000
+"""How long an axis may well be whose length is not known."""
+
+
+def _may_be_large(program: Program) -> bool:
+    """True if what a function computes may be so much that it is given back after each call."""
+    sizes = (node.type.size for node in everywhere(program.results.values()))
+    elements = sum(typical(size, dict.fromkeys(size.symbols, MANY)) for size in sizes)
+    return elements * FLOAT_BYTES["float64"] >= TRIMMED
 
 
 def module_docstring(compiled: Compiled) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from graphc.elaborate.names.model import Declared
-from graphc.ir.dims import Dim, sum_dims
+from graphc.ir.dims import Dim
 from graphc.ir.results import gradient_by
-from graphc.ir.sizes import typical
-from graphc.ir.types import FLOAT_BYTES
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.printing.families import count, dict_rows, slices
 from graphc.targets.numpy.printing.text import WIDTH, width, write_list
@@ -19,9 +17,6 @@ _ABOUT = (
     "returned; the others are new.\n"
 )
 PLACES = "_places"
-LARGE, PAGE = 512 << 10, 4 << 10
-"""Of so many bytes that are given back the C library (from 128 KiB on: glibc's M_TRIM_THRESHOLD,
-mallopt(3)) gives most to the system, which hands them out anew by pages of so many bytes."""
 
 
 def arguments(one: Derived) -> list[str]:
@@ -58,37 +53,15 @@ def check_out(
         *(f"{name} = {PLACES}[{where[path]}]" for path, name in one.destinations.items()),
     ]
     taken[0] = f"{PLACES} = {taken[0]}"
+    none = "None" if len(names) == 1 else f"[None] * {len(names)}"
+    line = f"{', '.join(names)} = {none}"
+    nowhere = [line] if width(line) <= WIDTH else write_list("(", names, f") = {none}")
     return [
         "if out is not None:",
         *(f"    {line}" for line in taken),
         "else:",
-        *(f"    {line}" for line in _without(compiled, one, names, known)),
+        *(f"    {line}" for line in nowhere),
     ]
-
-
-def _without(
-    compiled: Compiled, one: Derived, names: Sequence[str], known: Callable[[Dim], str]
-) -> list[str]:
-    """Write where gradients go if there is no `out`: into new arrays.
-
-    Those that are large together share a block: it stays with the process, where arrays of their
-    own would be given back to the system and asked for again, page by page, with each call. Under
-    a bound on memory none is made before its time.
-    """
-    nodes = [one.program.results[gradient_by(path)] for path in one.destinations]
-    size = typical(sum_dims(node.type.size for node in nodes)) * FLOAT_BYTES[compiled.model.dtype]
-    alone = len(names) < 2 or size < max(LARGE, len(names) * PAGE)
-    if alone or compiled.planned or one.elsewhere:
-        value = "None" if len(names) == 1 else f"[None] * {len(names)}"
-        return _assign(names, value)
-    *before, opening = _assign(names, "_in_one_block(")
-    shapes = [_tuple([known(axis) for axis in node.shape]) for node in nodes]
-    return [*before, *write_list(opening, shapes, ")")]
-
-
-def _assign(names: Sequence[str], value: str) -> list[str]:
-    line = f"{', '.join(names)} = {value}"
-    return [line] if width(line) <= WIDTH else write_list("(", names, f") = {value}")
 
 
 def _call(opening: str, rows: Sequence[str], closing: str) -> list[str]:
@@ -121,10 +94,6 @@ def _shapes(
     def shape(d: Declared, _: str) -> str:
         node = one.program.results[gradient_by(d.name)]
         sizes = [known(axis) for axis in (node.shape[1:] if d.family else node.shape)]
-        return _tuple(sizes)
+        return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
     return ["{", *dict_rows(declared, shape), "}"]
-
-
-def _tuple(items: Sequence[str]) -> str:
-    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"

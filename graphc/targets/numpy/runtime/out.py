@@ -38,20 +38,6 @@ def _destinations(
     return [one if type(one) is np.ndarray and one.flags.carray else None for one in places]
 
 
-def _in_one_block(*shapes: tuple[int, ...]) -> list[Any]:
-    """New arrays of these shapes, side by side in one block of memory."""
-    places: list[tuple[int, int, tuple[int, ...]]] = []
-    end = 0
-    for shape in shapes:
-        size = 1
-        for length in shape:
-            size *= length
-        places.append((end, size, shape))
-        end += size + -size % 16  # each begins with a cache line
-    block = np.empty(end, FLOAT)
-    return [block[start : start + size].reshape(shape) for start, size, shape in places]
-
-
 def _disjoint(places: Mapping[str, Array], read: list[Any]) -> None:
     """Raise where a place shares memory with another, or with what is read.
 
@@ -81,7 +67,7 @@ def _disjoint(places: Mapping[str, Array], read: list[Any]) -> None:
 
 
 def _rows(places: Any, shape: tuple[int, ...]) -> Any:
-    """What the rows of a stack are made in: an array of all, or of each its own array."""
+    """What the rows of a stack are made in: an array of `out`, or of each its own array."""
     if isinstance(places, list):
         return [np.empty(shape[1:], FLOAT) if one is None else one for one in places]
     return np.empty(shape, FLOAT) if places is None else places
