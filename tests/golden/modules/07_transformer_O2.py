@@ -144,6 +144,10 @@ GRAPH: dict[str, Any] = {
     },
 }
 
+# Once a block of this size was freed, glibc keeps what smaller ones free for those to come:
+# else each call has its memory from the system anew, page by page (mallopt(3)).
+np.empty(2**25 - 2**16, np.bool_)
+
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
 
 
@@ -437,10 +441,7 @@ def backward(
             out_layer_att_Wv, out_layer_att_Wo, out_layer_ln2_gain, out_layer_ln2_bias,
             out_layer_ff_layer_0_fc_W, out_layer_ff_layer_0_fc_b, out_layer_ff_head_W,
             out_layer_ff_head_b, out_h_gain, out_h_bias,
-        ) = _in_one_block(
-            (256, 64), (2, 64), (2, 64), (2, 64, 64), (2, 64, 64), (2, 64, 64), (2, 64, 64), (2, 64),
-            (2, 64), (2, 64, 256), (2, 256), (2, 256, 64), (2, 64), (64,), (64,),
-        )
+        ) = [None] * 15
     (
         ids, labels, emb_E, layer_ln1_gain, layer_att_Wq, layer_att_Wk, layer_att_Wv, layer_att_Wo,
         layer_ln2_gain, layer_ff_layer_0_fc_W, layer_ff_head_W, h_gain, h_v_difference, h_sqrt,
@@ -759,10 +760,7 @@ def grad_loss(
             out_layer_att_Wv, out_layer_att_Wo, out_layer_ln2_gain, out_layer_ln2_bias,
             out_layer_ff_layer_0_fc_W, out_layer_ff_layer_0_fc_b, out_layer_ff_head_W,
             out_layer_ff_head_b, out_h_gain, out_h_bias,
-        ) = _in_one_block(
-            (256, 64), (2, 64), (2, 64), (2, 64, 64), (2, 64, 64), (2, 64, 64), (2, 64, 64), (2, 64),
-            (2, 64), (2, 64, 256), (2, 256), (2, 256, 64), (2, 64), (64,), (64,),
-        )
+        ) = [None] * 15
     _scratch = _take(_grad_loss_scratch, B, T)
     (
         h_m_full, h_m_greater, h_m_full_2, d_h_full, d_h_arange, d_h_bias_full, d_pos_full,

@@ -115,6 +115,10 @@ GRAPH: dict[str, Any] = {
 CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
+# Once a block of this size was freed, glibc keeps what smaller ones free for those to come:
+# else each call has its memory from the system anew, page by page (mallopt(3)).
+np.empty(2**25 - 2**16, np.bool_)
+
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
 
 
