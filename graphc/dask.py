@@ -97,7 +97,7 @@ class Function:
                 " without memory does: cut smaller chunks, or give them more"
             ) from why
         except NoWorkerError as why:
-            raise ChunkError(f"{work.said_of(str(why.task))}: no worker is left") from why
+            raise ChunkError(f"{work.said(*work.ends)}: no worker is left") from why
         except LOST as why:
             raise ChunkError(
                 f"{work.said(*work.ends)}: the scheduler was lost, and what it had of them:"
@@ -159,7 +159,7 @@ def _embedded() -> Client:
     One that does not come back is replaced.
     """
     with dask.config.set(LOCAL_CLUSTER):
-        cluster = LocalCluster(threads_per_worker=1, dashboard_address=None)
+        cluster = LocalCluster(threads_per_worker=1, dashboard_address="localhost:0")
     workers = len(cluster.worker_spec)
     cluster.adapt(minimum=workers, maximum=workers)
     return Client(cluster, set_as_default=False)

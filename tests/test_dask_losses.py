@@ -20,6 +20,7 @@ import dask
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from distributed.scheduler import NoWorkerError
 
 import graphc
 import graphc.dask
@@ -100,18 +101,27 @@ def test_what_fails_when_chunks_are_merged_names_them(
     )
 
 
-def test_what_was_lost_with_a_scheduler_is_named(
-    net: ModuleType, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("why", "what"),
+    [
+        (
+            CancelledError(),
+            "the scheduler was lost, and what it had of them: begin again with what was kept last",
+        ),
+        (NoWorkerError("dict-0", 5), "no worker is left"),
+    ],
+)
+def test_what_all_chunks_are_lost_with_names_them(
+    net: ModuleType, monkeypatch: pytest.MonkeyPatch, why: Exception, what: str
 ) -> None:
     def result() -> NoReturn:
-        raise CancelledError
+        raise why
 
     gone = SimpleNamespace(compute=lambda task: SimpleNamespace(result=result))
     monkeypatch.setattr(graphc.dask, "client_at", lambda at: gone)
     over = graphc.dask.function(net, "value_and_grad_loss", rows=10)
     assert told(lambda: over(PARAMS, X, N=2)) == (
-        "`value_and_grad_loss`: chunks 0 to 6 (rows 0 to 64 of B): the scheduler was lost, and"
-        " what it had of them: begin again with what was kept last"
+        f"`value_and_grad_loss`: chunks 0 to 6 (rows 0 to 64 of B): {what}"
     )
 
 
