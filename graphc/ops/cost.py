@@ -8,7 +8,7 @@ chosen by them is checked in tests and benchmarks, not the ratios themselves.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from graphc.ir.dims import Dim, sum_dims
 from graphc.ir.graph import Graph, Node, arguments_first
@@ -50,9 +50,9 @@ class Cost:
         return estimate(work, {name: known.get(name, TYPICAL) for name in work.symbols})
 
 
-def cost_of(graph: Graph, given: Container[Node] = ()) -> Cost:
+def cost_of(graph: Graph, given: Iterable[Node] = ()) -> Cost:
     """Sum the cost of what a graph computes of what is given."""
-    return _total(arguments_first(graph.results.values(), given))
+    return _total(arguments_first(graph.results.values(), set(given)))
 
 
 def _total(nodes: Iterable[Node]) -> Cost:
