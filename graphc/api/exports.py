@@ -29,6 +29,9 @@ def export_onnx(
     from graphc.compile.stages import Compilation
     from graphc.exporting.onnx.model import export_onnx as run
 
+    if params is not None and not isinstance(params, Mapping):
+        found = type(params).__name__
+        raise TypeError(f"params: expected a dict by path, as load_parameters reads, found {found}")
     source, folder, asked = asked_of(graph, options)
     try:
         return run(Compilation(source, asked, folder), function, params, casadi)

@@ -83,13 +83,13 @@ def _model(
     shared = Shared(model.dtype)
     w = Writing(shared, {})
     declared = {d.node: d.name for d in (*model.inputs, *model.params)}
+    held = _held(model, weights, shared.float)
     inputs: list[Any] = []
     for node, name in declared.items():
         shared.taken.add(name)
         w.values[node] = name
-        if name in weights:
-            array = np.asarray(weights[name], shared.float)
-            shared.initializers.append(numpy_helper.from_array(array, name))
+        if name in held:
+            shared.initializers.append(numpy_helper.from_array(held[name], name))
         else:
             inputs.append(_info(shared, name, node))
     for node in graph.nodes:
@@ -122,6 +122,28 @@ def _model(
         ir_version=IR_VERSION,
         doc_string=function,
     )
+
+
+def _held(
+    model: Model, weights: Mapping[str, Any], dtype: np.dtype[Any]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Return values of parameters that become a part; raises GraphError where they do not fit."""
+    params = {one.name: one.node for one in model.params}
+    found = {}
+    for name, value in weights.items():
+        if name not in params:
+            near = near_or_all(name, params, "there are")
+            raise GraphError([error("E812", f"there is no parameter `{name}`", None, help=near)])
+        array, type = np.asarray(value), params[name].type
+        sizes = [axis.constant for axis in type.shape]
+        fits = len(sizes) == array.ndim and all(
+            size in (None, n) for size, n in zip(sizes, array.shape, strict=True)
+        )
+        if not fits or array.dtype.kind not in "fiu":
+            kind = f"{array.dtype}{[*array.shape]}"
+            raise GraphError([error("E812", f"`{name}` is {kind}, expected float{type}", None)])
+        found[name] = array.astype(dtype)
+    return found
 
 
 def _info(shared: Shared, name: str, node: Node) -> Any:
