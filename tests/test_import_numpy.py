@@ -145,6 +145,7 @@ def test_large_arrays_of_the_function_are_parameters_and_small_ones_are_written(
     assert "eye(2)" in imported.text
 
 
+GENERATOR = np.random.default_rng(0)
 REFUSED = {
     "of control": (
         lambda x: x if x > 0 else -x, "",
@@ -165,6 +166,14 @@ REFUSED = {
     ),
     "of complex numbers": (
         lambda x: x * 1j, "", "there are no complex numbers in the language", "x * 1j", "",
+    ),
+    "of random numbers": (
+        lambda x: x + np.random.normal(size=3), "input x: [3]",
+        "random numbers are drawn", "np.random.normal(size=3)", "draw them outside",
+    ),
+    "of a generator": (
+        lambda x: x + GENERATOR.uniform(0, 1, 3), "input x: [3]",
+        "random numbers are drawn", "GENERATOR.uniform(0, 1, 3)", "draw them outside",
     ),
     "of shapes": (
         lambda x, y: x + y, "input x: [N]; input y: [M]",

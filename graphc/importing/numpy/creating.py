@@ -191,10 +191,22 @@ def _for_users(trace: Trace, original: Any, made: Any) -> Any:
 
     @wraps(original)
     def call(*given: Any, **named: Any) -> Any:
-        users = trace.places.is_users(sys._getframe(1).f_code.co_filename)
+        frame = sys._getframe(1)
+        users = trace.places.is_users(frame.f_code.co_filename)
+        if users and _draws(trace.places.callee(frame)):
+            trace.settle()
+            raise trace.sheet.mistake("random numbers are drawn", "draw them outside, as an input")
         return (made if users else original)(*given, **named)
 
     return call
+
+
+def _draws(called: Any) -> bool:
+    """True of the functions of `numpy.random`: compiled, they have no frame, and write to memory
+    that they take to be an array's.
+    """
+    owner = getattr(called, "__self__", None)
+    return type(owner).__module__.startswith("numpy.random")
 
 
 SPECIAL = ("logsumexp", "softmax", "log_softmax")

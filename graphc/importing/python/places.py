@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import os
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any
 
 from graphc.source import Source, Span
 
@@ -59,6 +61,15 @@ class Places:
         first, last, begin, end = found
         return self.between(source, first or 1, last or 1, begin or 0, end or 0)
 
+    def callee(self, frame: FrameType) -> Any:
+        """Return what a frame is calling, None where its source does not say that by names."""
+        span = self.span(frame.f_code, frame.f_lasti, frame.f_lineno)
+        try:
+            tree = ast.parse(span.text.strip(), mode="eval").body
+        except SyntaxError:
+            return None
+        return _named(tree.func, frame) if isinstance(tree, ast.Call) else None
+
     def between(self, source: Source, first: int, last: int, begin: int, end: int) -> Span:
         """Return what stands between two lines and columns, which are counted as Python does."""
         if last > len(source.line_starts):
@@ -73,6 +84,15 @@ class Places:
         text = source.line(number)
         blanks = len(text) - len(text.lstrip())
         return Span(source, start + blanks, start + len(text.rstrip()))
+
+
+def _named(tree: ast.expr, frame: FrameType) -> Any:
+    match tree:
+        case ast.Name(name):
+            return {**frame.f_globals, **frame.f_locals}.get(name)
+        case ast.Attribute(value, name):
+            return getattr(_named(value, frame), name, None)
+    return None
 
 
 def _offset(source: Source, line: int, column: int) -> int:
