@@ -400,3 +400,17 @@ derive grad y wrt w
     named = text.replace("scan", "first = w[0][0:2]; second = w[1][2:4]\nscan")
     named = named.replace("* w[0][0:2]", "* first").replace("* w[1][2:4]", "* second")
     assert "∂second/∂w = " in said("-", input=named)
+
+
+def test_long_formulas_of_latex_break_and_short_ones_are_aligned() -> None:
+    """TeX breaks no line inside `align*`, nor between brackets that grow with what they hold."""
+    terms = " + ".join(f"tanh(x + {n})**2" for n in range(12))
+    text = (
+        f"input x: [3]\nshort = tanh(x)\noutput y = sum(short * ({terms}))\nderive grad y wrt x\n"
+    )
+    told = said("-", "--format", "latex", input=text)
+    body = told.partition("\\begin{document}")[2]
+    assert "\\begin{align*}\n\\mathit{short} &= \\tanh" in body
+    assert "{\\breaks\\hangindent=4em $y = \\displaystyle" in body
+    for rows in body.split("\\begin{align*}")[1:]:
+        assert len(rows.partition("\\end{align*}")[0]) < 300

@@ -18,6 +18,7 @@ from graphc.views.explain.document import (
     Paragraph,
     Table,
 )
+from graphc.views.explain.lines import line
 from graphc.views.explain.marks import Mark
 
 OPERATORS = {
@@ -131,7 +132,14 @@ PREAMBLE = r"""\documentclass[a4paper,fleqn]{article}
 \setlength{\parskip}{4pt}
 \allowdisplaybreaks
 \sloppy
+{\catcode`\,=13 \gdef,{\mathchar"613B\allowbreak}}
+\newcommand{\breaks}{\let\left\mathopen\let\right\mathclose
+  \def\,{\mskip\thinmuskip\allowbreak}\mathcode`\,="8000 }
 """
+
+LONG = 70
+"""Characters of a formula, as a line of text, from which on it may break: in brackets, too, which
+do not grow then."""
 
 SECTIONS = {1: "section*", 2: "subsection*", 3: "subsubsection*"}
 
@@ -170,17 +178,38 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _equation(block: Equation) -> Iterator[str]:
-    shape = rf"\quad\text{{\small {text(block.shape)}}}" if block.shape else ""
-    rows = []
-    for place, (right, remark) in enumerate(block.rights):
-        left = latex(block.left) if not place else ""
-        note = rf"\quad\text{{\small {_words(remark)}}}" if remark else ""
-        rows.append(f"{left} &= {latex(right)}{shape if not place else ''}{note}")
+    """Yield rows below each other, aligned where none of them is long."""
+    left, shape = latex(block.left), _small(text(block.shape)) if block.shape else ""
+    rows = [
+        ("" if place else left, latex(right), shape * (not place), _small(_words(remark)))
+        for place, (right, remark) in enumerate(block.rights)
+    ]
     if not rows:
-        rows = [f"& {latex(block.left)}{shape}"]
-    yield r"\begin{align*}"
-    yield " \\\\\n".join(rows)
-    yield r"\end{align*}"
+        yield rf"\begin{{align*}}& {left}{_beside(shape)}\end{{align*}}"
+    elif max(_length(block, *row) for row in block.rights) < LONG:
+        lines = (f"{start} &= {right}{_beside(*notes)}" for start, right, *notes in rows)
+        yield r"\begin{align*}"
+        yield " \\\\\n".join(lines)
+        yield r"\end{align*}"
+    else:
+        for start, right, *notes in rows:
+            beside = "".join(f"\\quad {note}" for note in notes if note)
+            yield rf"{{\breaks\hangindent=4em ${start} = \displaystyle {right}${beside}\par}}"
+
+
+def _length(block: Equation, right: Mark, remark: Inlines) -> int:
+    """Count the characters of a row, with what stands beside it."""
+    words = (one if isinstance(one, str) else getattr(one, "text", "") for one in remark)
+    return len(line(block.left) + line(right) + block.shape + "".join(words))
+
+
+def _small(words: str) -> str:
+    return rf"{{\small {words}}}" if words else ""
+
+
+def _beside(*notes: str) -> str:
+    """Write notes in the mathematics of a row."""
+    return "".join(rf"\quad\text{note}" for note in notes if note)
 
 
 def _words(words: Inlines) -> str:
@@ -188,10 +217,11 @@ def _words(words: Inlines) -> str:
     for word in words:
         if isinstance(word, str):
             found.append(text(word))
+        elif isinstance(word, Code):
+            found.append(rf"\texttt{{{text(word.text)}}}")
         else:
-            found.append(
-                rf"\texttt{{{text(word.text)}}}" if isinstance(word, Code) else f"${latex(word)}$"
-            )
+            formula = f"${latex(word)}$"
+            found.append(rf"{{\breaks {formula}}}" if len(line(word)) >= LONG else formula)
     return "".join(found)
 
 
