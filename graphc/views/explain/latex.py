@@ -131,7 +131,7 @@ PREAMBLE = r"""\documentclass[a4paper,fleqn]{article}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{4pt}
 \allowdisplaybreaks
-\sloppy
+\raggedright
 {\catcode`\,=13 \gdef,{\mathchar"613B\allowbreak}}
 \newcommand{\breaks}{\let\left\mathopen\let\right\mathclose
   \def\,{\mskip\thinmuskip\allowbreak}\mathcode`\,="8000 }
