@@ -6,6 +6,7 @@ Each rule sees one node, and may ask whether an argument is read only once.
 from __future__ import annotations
 
 from graphc.ir.graph import Graph, Node, Op, table, with_args
+from graphc.ir.loop import LOOP, everywhere, loop_of
 from graphc.ir.mapping import map_graph
 from graphc.ir.memo import memoised
 from graphc.ir.rebuild import rebuild
@@ -13,12 +14,14 @@ from graphc.ir.types import same_shape
 from graphc.ir.use_counts import Once, Rule, Rules, exchange, move, reads_of
 from graphc.ir.verify import is_verifying, verified
 from graphc.ops.elementwise.arithmetic import accumulate
+from graphc.ops.shape.shaping import transpose
 from graphc.optimise.algebra.factors import SCALARS
-from graphc.optimise.algebra.matrices import PRODUCTS_TURNED, SCALES
+from graphc.optimise.algebra.matrices import SCALES, transpose_of_product
 from graphc.optimise.algebra.powers import POWERS
 from graphc.optimise.algebra.reductions import SUMS
 from graphc.optimise.exact.identities import RULES
 from graphc.optimise.exact.primitives import PRIMITIVES
+from graphc.optimise.passes import simplify
 
 PATIENT = 12
 """So many rounds a node whose arguments have changed waits for the next, whose rules may fit it
@@ -46,8 +49,23 @@ def strengthen(graph: Graph) -> Graph:
 
 @verified
 def turn_products(graph: Graph) -> Graph:
-    """Move transposes into products, so that a loop stacks the product as it is asked for."""
-    return applied_everywhere(graph, PRODUCTS_TURNED)
+    """Move transposes that loops stack into their products: stacked as they are asked for.
+
+    Elsewhere a product lies as suits those that read it.
+    """
+    roots = graph.results.values()
+    loops = [loop_of(node) for node in everywhere(roots) if node.op is LOOP]
+    stacked = {one for loop in loops for one in loop.collected if one.op is transpose}
+    if not stacked:
+        return graph
+    reads = reads_of(roots)
+
+    def turned(node: Node, args: tuple[Node, ...]) -> Node:
+        made = with_args(node, args)
+        alone = node in stacked and reads[node.args[0]] == 1
+        return (alone and transpose_of_product(made, lambda _: True)) or made
+
+    return simplify(map_graph(graph, rebuild(roots, turned)))
 
 
 def applied_everywhere(graph: Graph, rules: Rules) -> Graph:

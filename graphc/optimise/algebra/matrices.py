@@ -111,7 +111,6 @@ def elements(node: Node) -> int:
 
 
 SCALES: Rules = {matmul: (scalar_of_matmul,), times: (scalar_of_matmul,)}
-PRODUCTS_TURNED: Rules = {transpose: (transpose_of_product,)}
 MATRICES: Rules = {
     matmul: (rows_as_one,),
     in_rows: (rows_already,),
