@@ -71,17 +71,17 @@ GRAPH: dict[str, Any] = {
         },
     },
     'multiply_adds': {
-        'forward': 'D**2*K*N + D**2*K + 2*D*K*N + 23*D*K + 24*K*N + K*((D**2 - D)//2) + 123*D + 23*K + 23*N + 42',
+        'forward': 'D**2*K*N + D**2*K + 3*D*K*N + 23*D*K + 24*K*N + K*((D**2 - D)//2) + 123*D + 23*K + 23*N + 42',
         'backward': '2*D**2*K*N + 3*D*K*N + 6*D*K + 3*K*N + 2*K*((D**2 - D)//2) + 2*K + 3*N + 6',
-        'grad_err': '2*D**2*K*N + 2*D**2*K + 4*D*K*N + 25*D*K + 27*K*N + K*((D**2 - D)//2) + 25*K + 4*N + 5',
+        'grad_err': '2*D**2*K*N + 2*D**2*K + 5*D*K*N + 25*D*K + 27*K*N + K*((D**2 - D)//2) + 25*K + 4*N + 5',
     },
     'bytes': {
         'params': 0,
         'cache': '8*D**2*K + 16*D*K*N + 16*D*K + 8*K*N + 8*K*((D**2 - D)//2) + 8*K + 8*N + 8',
         'scratch': {
-            'forward': '8904*D**2 + 8*K*N + 8*D + 8*K + 8920*N + 17824',
+            'forward': '4528*D**2 + 4528*D*N + 8*K*N + 8*D + 8*K + 4544*N + 4544',
             'backward': '2544*D**2 + 5088*D*N + 5088*D + 8*K + 5105*N + 2544*((D**2 - D)//2) + 5097',
-            'grad_err': '8*D**2*K + 8928*D*K + 8*K*((D**2 - D)//2) + 8*D + 8936*K + 8*N + 9478',
+            'grad_err': '8*D**2*K + 9016*D*K + 8*K*((D**2 - D)//2) + 8*D + 6024*K + 8*N + 6384',
         },
         'results': {
             'forward': 0,
@@ -89,9 +89,9 @@ GRAPH: dict[str, Any] = {
             'grad_err': '16*D*K + 8*K*((D**2 - D)//2) + 8*K',
         },
         'peak': {
-            'forward': '8*D**2*K + 16*D*K*N + 17808*D**2 + 8*D*K + 8*K*N + 8*D + 16*K + 8920*N + 17808*((D**2 - D)//2) + 17832',
+            'forward': '8*D**2*K + 16*D*K*N + 9056*D**2 + 8*D*K + 4528*D*N + 8*K*N + 8*D + 16*K + 4544*N + 9056*((D**2 - D)//2) + 4552',
             'backward': '2544*D**2 + 16*D*K + 5104*D*N + 8*K*((D**2 - D)//2) + 5088*D + 16*K + 5105*N + 5088*((D**2 - D)//2) + 70633',
-            'grad_err': '24*D**2*K + 8944*D*K + 8*K*((D**2 - D)//2) + 8*D + 8952*K + 8*N + 13934',
+            'grad_err': '24*D**2*K + 9032*D*K + 8*K*((D**2 - D)//2) + 8*D + 6040*K + 8*N + 9384',
         },
     },
 }
@@ -119,11 +119,11 @@ class Cache(NamedTuple):
     q: npt.NDArray[FLOAT]
     loglik_difference: npt.NDArray[FLOAT]
     loglik_sum: npt.NDArray[FLOAT]
-    loglik_matmul_2: npt.NDArray[FLOAT]
+    loglik_matmul: npt.NDArray[FLOAT]
     loglik_exp: npt.NDArray[FLOAT]
     loglik_sum_3: npt.NDArray[FLOAT]
     loglik_exp_2: npt.NDArray[FLOAT]
-    loglik_matmul_3: npt.NDArray[FLOAT]
+    loglik_matmul_4: npt.NDArray[FLOAT]
     N: int
     D: int
     K: int
@@ -147,11 +147,11 @@ def forward(x: ArrayLike, alpha: ArrayLike, mu: ArrayLike, icf: ArrayLike) -> tu
     loglik_peak = np.maximum.reduce(alpha, None, out=s1, keepdims=True, initial=-LARGEST)
     loglik_minimum = np.minimum(loglik_peak, LARGEST, out=s1)
     q = np.empty((K, D), FLOAT)
-    loglik_difference = np.empty((K, N, D), FLOAT)
+    loglik_difference = np.empty((K, D, N), FLOAT)
     loglik_sum = np.empty((K, D, D), FLOAT)
+    loglik_matmul = np.empty((K, D, N), FLOAT)
+    loglik_difference_2 = s2
     loglik_exp = np.empty((K,), FLOAT)
-    loglik_matmul_2 = np.empty((K, N, D), FLOAT)
-    loglik_difference_3 = s2
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of K, from `start` on."""
         _scratch = _take(_forward_scratch_block, D, N, size)
@@ -166,44 +166,43 @@ def forward(x: ArrayLike, alpha: ArrayLike, mu: ArrayLike, icf: ArrayLike) -> tu
         Lo.fill(0)
         Lo.swapaxes(-2, -1)[..., np.tri(D, k=-1, dtype=np.bool_).T] = Lo_index
         # d = x[:, _, :] - mu[_, :, :]
-        loglik_difference_part = np.subtract(x[None, :, :], mu_part[:, None, :], loglik_difference[start:size + start])
+        loglik_difference_part = np.subtract(np.ascontiguousarray(x.T)[None, :, :], mu_part[:, :, None], loglik_difference[start:size + start])
         # Qd = q[_, :, :] * d + einsum("k i j, n k j -> n k i", Lo, d)
         loglik_diagonal_matrix = np.zeros((size, D ** 2), FLOAT)
         loglik_diagonal_matrix[..., 0::D + 1][..., :D] = q_part
         loglik_diagonal_matrix = loglik_diagonal_matrix.reshape((size, D, D))
         loglik_sum_part = np.add(Lo, loglik_diagonal_matrix, loglik_sum[start:size + start])
+        loglik_matmul_part = np.matmul(loglik_sum_part, loglik_difference_part, loglik_matmul[start:size + start])
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        loglik_matmul = np.dot(logdiag, loglik_full, s2_2)
-        loglik_sum_2 = np.add(alpha_part, loglik_matmul, s2_2)
+        loglik_matmul_2 = np.dot(logdiag, loglik_full, s2_2)
+        loglik_sum_2 = np.add(alpha_part, loglik_matmul_2, s2_2)
+        loglik_square = np.square(loglik_matmul_part, s3)
+        loglik_matmul_3 = np.matmul(loglik_full, loglik_square, s4)
+        loglik_product = np.multiply(_C_0_5, loglik_matmul_3, s4)
+        np.subtract(loglik_sum_2[:, None], loglik_product, loglik_difference_2[start:size + start])
         frob_vdot_part = np.vdot(q_part, q_part)  # frob = sum(q**2) + sum(icf[:, D:]**2)
         frob_vdot_2_part = np.vdot(Lo_index, Lo_index)
         # prior = 0.5 * gamma**2 * frob - m * sum(logdiag) - K * (w *…
         prior_sum_part = np.add.reduce(logdiag, None)
         # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
-        loglik_difference_2 = np.subtract(alpha_part, loglik_minimum, s3)
-        loglik_exp_part = np.exp(loglik_difference_2, loglik_exp[start:size + start])
+        loglik_difference_3 = np.subtract(alpha_part, loglik_minimum, s2_2)
+        loglik_exp_part = np.exp(loglik_difference_3, loglik_exp[start:size + start])
         loglik_sum_3_part = np.add.reduce(loglik_exp_part, None, keepdims=True)
-        # Qd = q[_, :, :] * d + einsum("k i j, n k j -> n k i", Lo, d)
-        loglik_matmul_2_part = np.matmul(loglik_difference_part, loglik_sum_part.transpose(0, 2, 1), loglik_matmul_2[start:size + start])
-        # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        loglik_vecdot = np.vecdot(loglik_matmul_2_part, loglik_matmul_2_part, s4)
-        loglik_product = np.multiply(_C_0_5, loglik_vecdot, s4)
-        np.subtract(loglik_sum_2[:, None], loglik_product, loglik_difference_3[start:size + start])
         _give(_scratch, _forward_scratch_block, D, N, size)
         return (frob_vdot_part, frob_vdot_2_part, prior_sum_part, loglik_sum_3_part)
-    frob_vdot, frob_vdot_2, prior_sum, loglik_sum_3 = _blocks(block, K, 8*D**2 + 8*N + 24, 14)
+    frob_vdot, frob_vdot_2, prior_sum, loglik_sum_3 = _blocks(block, K, 8*D**2 + 8*D*N + 8*N + 16, 15)
     frob = frob_vdot + frob_vdot_2  # frob = sum(q**2) + sum(icf[:, D:]**2)
     # prior = 0.5 * gamma**2 * frob - m * sum(logdiag) - K * (w *…
     prior = 0.5 * frob - 0 * prior_sum - prior_product
     # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
     loglik_log = np.log(loglik_sum_3, s3_2)
     loglik_sum_4 = np.add(loglik_log, loglik_minimum, s3_2)
-    loglik_peak_2 = np.maximum.reduce(loglik_difference_3, 0, out=s4_2, initial=-LARGEST)
+    loglik_peak_2 = np.maximum.reduce(loglik_difference_2, 0, out=s4_2, initial=-LARGEST)
     loglik_minimum_2 = np.minimum(loglik_peak_2[:, None], LARGEST, out=s5)
-    loglik_difference_4 = np.subtract(loglik_difference_3, np.ascontiguousarray(loglik_minimum_2.T), s2)
+    loglik_difference_4 = np.subtract(loglik_difference_2, np.ascontiguousarray(loglik_minimum_2.T), s2)
     loglik_exp_2 = np.exp(loglik_difference_4)
-    loglik_matmul_3 = np.dot(loglik_full_2, loglik_exp_2)
-    loglik_log_2 = np.log(loglik_matmul_3[:, None], s4_2_view)
+    loglik_matmul_4 = np.dot(loglik_full_2, loglik_exp_2)
+    loglik_log_2 = np.log(loglik_matmul_4[:, None], s4_2_view)
     loglik_sum_5 = np.add(loglik_log_2, loglik_minimum_2, s4_2_view)
     loglik_sum_6 = np.add.reduce(loglik_sum_5, None)
     loglik = loglik_sum_6 - N * loglik_sum_4.reshape(())
@@ -212,8 +211,8 @@ def forward(x: ArrayLike, alpha: ArrayLike, mu: ArrayLike, icf: ArrayLike) -> tu
     _give(_scratch, _forward_scratch, D, K, N)
     cache = Cache(
         icf=icf.copy(), q=q, loglik_difference=loglik_difference, loglik_sum=loglik_sum,
-        loglik_matmul_2=loglik_matmul_2, loglik_exp=loglik_exp, loglik_sum_3=loglik_sum_3,
-        loglik_exp_2=loglik_exp_2, loglik_matmul_3=loglik_matmul_3, N=N, D=D, K=K,
+        loglik_matmul=loglik_matmul, loglik_exp=loglik_exp, loglik_sum_3=loglik_sum_3,
+        loglik_exp_2=loglik_exp_2, loglik_matmul_4=loglik_matmul_4, N=N, D=D, K=K,
     )
     return Outputs(err=FLOAT(err)), cache
 
@@ -252,8 +251,8 @@ def backward(
     else:
         out_alpha, out_mu, out_icf = [None] * 3
     (
-        icf, q, loglik_difference, loglik_sum, loglik_matmul_2, loglik_exp, loglik_sum_3,
-        loglik_exp_2, loglik_matmul_3, N, D, K,
+        icf, q, loglik_difference, loglik_sum, loglik_matmul, loglik_exp, loglik_sum_3,
+        loglik_exp_2, loglik_matmul_4, N, D, K,
     ) = cache
     _scratch = _take(_backward_scratch, K, N)
     d_x_full, d_logdiag_full, s1, s2, s3, s4 = _scratch
@@ -263,8 +262,8 @@ def backward(
     d_alpha_where = np.where(d_alpha_equal, 1, loglik_sum_3)
     d_alpha_quotient = np.divide(N * d_prior_product, d_alpha_where, s2)
     del d_alpha_where
-    d_Lo_equal = np.equal(loglik_matmul_3[:, None], 0, s3)
-    d_Lo_where = np.where(d_Lo_equal, 1, loglik_matmul_3[:, None])
+    d_Lo_equal = np.equal(loglik_matmul_4[:, None], 0, s3)
+    d_Lo_where = np.where(d_Lo_equal, 1, loglik_matmul_4[:, None])
     d_Lo_quotient = np.divide(d_err, d_Lo_where, s4)
     del d_Lo_where
     d_mu = np.empty((K, D), FLOAT) if out_mu is None else out_mu
@@ -273,12 +272,12 @@ def backward(
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of K, from `start` on."""
         _scratch = _take(_backward_scratch_block, D, N, size)
-        s1_2, s2_2, s3_2, s4_2, s5, s6, s7, s8, s9, s10 = _scratch
+        s1_2, s2_2, s3_2, s4_2, s5, s6, s7, s8, s9, s10, s10_view = _scratch
         icf_part = icf[start:size + start]
         q_part = q[start:size + start]
         loglik_exp_part = loglik_exp[start:size + start]
         loglik_exp_2_part = loglik_exp_2[start:size + start]
-        loglik_matmul_2_part = loglik_matmul_2[start:size + start]
+        loglik_matmul_part = loglik_matmul[start:size + start]
         loglik_difference_part = loglik_difference[start:size + start]
         loglik_sum_part = loglik_sum[start:size + start]
         d_x_full_part = d_x_full[start:size + start]
@@ -289,17 +288,20 @@ def backward(
         d_alpha_product = np.multiply(d_alpha_quotient, loglik_exp_part, s3_2)
         d_Lo_product = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), loglik_exp_2_part, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        d_Lo_negative = np.multiply(d_Lo_product[:, :, None], -1, s5)
-        d_Lo_product_2 = np.multiply(d_Lo_negative, loglik_matmul_2_part, s6)
+        d_Lo_negative = np.multiply(d_Lo_product[:, None, :], -1, s5)
+        # (∂Qd/∂Qd_matmul)ᵀ d_Qd: [size, D, N]
+        d_Qd_matmul = np.multiply(d_Lo_negative, loglik_matmul_part, s6)
         d_logp_sum = np.dot(d_Lo_product, d_logdiag_full, s7)  # (∂logp/∂logp_sum)ᵀ d_logp: [size]
         # ∂Qd/∂Lo ⊙ d_Qd: [size, D, D]
-        d_Lo = np.matmul(d_Lo_product_2.transpose(0, 2, 1), loglik_difference_part, s8)
-        # Qd = q[_, :, :] * d + einsum("k i j, n k j -> n k i", Lo, d)
-        d_mu_matmul = np.matmul(d_Lo_product_2, loglik_sum_part, s9)
-        d_mu_matmul_2 = np.matmul(d_logdiag_full, d_mu_matmul, s10)  # d = x[:, _, :] - mu[_, :, :]
-        np.multiply(d_mu_matmul_2, -1, d_mu[start:size + start])  # (∂d/∂mu)ᵀ d_d: [size, D]
+        d_Lo = np.matmul(d_Qd_matmul, loglik_difference_part.transpose(0, 2, 1), s8)
+        # (∂Qd_matmul/∂Qd_difference)ᵀ d_Qd_matmul: [size, D, N]
+        d_Qd_difference = np.matmul(loglik_sum_part.transpose(0, 2, 1), d_Qd_matmul, s9)
         # d = x[:, _, :] - mu[_, :, :]
-        d_x_matmul_part = np.dot(d_x_full_part, d_mu_matmul.reshape((size, D * N)))
+        d_mu_matmul = np.dot(d_Qd_difference.reshape((D * size, N)), d_logdiag_full, s10)
+        # (∂d/∂mu)ᵀ d_d: [size, D]
+        np.multiply(d_mu_matmul.reshape((size, D)), -1, d_mu[start:size + start])
+        # d = x[:, _, :] - mu[_, :, :]
+        d_x_matmul_part = np.dot(d_x_full_part, d_Qd_difference.reshape((size, D * N)))
         # Lo = fill_tril(icf[:, D:], D)
         d_icf_tril_entries = d_Lo.swapaxes(-2, -1)[..., np.tri(D, k=-1, dtype=np.bool_).T]
         # ∂frob/∂frob_index ⊙ d_frob + (∂Lo/∂frob_index)ᵀ d_Lo: [size, (D**2 - D)//2]
@@ -308,7 +310,7 @@ def backward(
         d_q = np.add(d_q_product, np.diagonal(d_Lo, 0, -2, -1), s2_2)
         d_logdiag_product = np.multiply(d_q, q_part, s2_2)  # q = exp(logdiag)
         # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum/∂logdiag)ᵀ d_logp_sum + ∂q/∂logdiag ⊙ d_q: [size, D]
-        d_logdiag = s10
+        d_logdiag = s10_view
         np.add(0 * d_prior_product, d_logp_sum[:, None], d_logdiag)
         np.add(d_logdiag, d_logdiag_product, d_logdiag)
         # (∂frob_index/∂icf)ᵀ d_frob_index + (∂logdiag/∂icf)ᵀ d_logdiag: [size, D + (D**2 - D)//2]
@@ -320,7 +322,7 @@ def backward(
     d_x_matmul, = _blocks(block, K, 8*D**2 + 16*D*N + 16*D + 16*N + 8*((D**2 - D)//2) + 24, 18)
     _give(_scratch, _backward_scratch, K, N)
     return _into(out, {
-        'x': d_x_matmul.reshape((N, D)),
+        'x': d_x_matmul.reshape((D, N)).T.copy(),
         'alpha': d_alpha,
         'mu': d_mu,
         'icf': d_icf,
@@ -356,7 +358,7 @@ def grad_err(
     else:
         out_alpha, out_mu, out_icf = [None] * 3
     _scratch = _take(_grad_err_scratch, D, K, N)
-    d_Lo_full, d_Lo_full_2, d_logdiag_full, s1, s2, s3, s4, s5, s6, s7_2, s8_2, s7_2_view = _scratch
+    d_Lo_full, d_Lo_full_2, d_logdiag_full, s1, s2, s3, s4, s5, s6, s7, s8_2, s7_view = _scratch
     logdiag = icf[:, :D]  # logdiag = icf[:, 0:D]
     q = np.exp(logdiag, s1)  # q = exp(logdiag)
     Lo_index = icf[:, D:]  # Lo = fill_tril(icf[:, D:], D)
@@ -370,9 +372,9 @@ def grad_err(
     d_Lo_sum = np.add(Lo, d_Lo_diagonal_matrix, s2)
     del d_Lo_diagonal_matrix
     # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-    d_Lo_matmul = np.dot(logdiag, d_Lo_full, s3)
+    d_Lo_matmul_2 = np.dot(logdiag, d_Lo_full, s3)
     del logdiag
-    d_Lo_sum_2 = np.add(alpha, d_Lo_matmul, s3)
+    d_Lo_sum_2 = np.add(alpha, d_Lo_matmul_2, s3)
     # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
     d_alpha_peak = np.maximum.reduce(alpha, None, out=s4, keepdims=True, initial=-LARGEST)
     d_alpha_minimum = np.minimum(d_alpha_peak, LARGEST, out=s4)
@@ -387,40 +389,42 @@ def grad_err(
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of N, from `start` on."""
         _scratch = _take(_grad_err_scratch_block, D, K, size)
-        s1_2, s2_2, s3_2, s4_2, s5_2, s5_2_view, s7, s8 = _scratch
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s6_2_view, s8, s9 = _scratch
         x_part = x[start:size + start]
         d_logdiag_full_part = d_logdiag_full[start:size + start]
         # d = x[:, _, :] - mu[_, :, :]
-        d_Lo_difference = np.subtract(x_part[None, :, :], mu[:, None, :], s1_2)
+        d_Lo_difference = np.subtract(np.ascontiguousarray(x_part.T)[None, :, :], mu[:, :, None], s1_2)
         # Qd = q[_, :, :] * d + einsum("k i j, n k j -> n k i", Lo, d)
-        d_Lo_matmul_2 = np.matmul(d_Lo_difference, d_Lo_sum.transpose(0, 2, 1), s2_2)
+        d_Lo_matmul = np.matmul(d_Lo_sum, d_Lo_difference, s2_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        d_Lo_vecdot = np.vecdot(d_Lo_matmul_2, d_Lo_matmul_2, s3_2)
-        d_Lo_product = np.multiply(_C_0_5, d_Lo_vecdot, s3_2)
-        d_Lo_difference_2 = np.subtract(d_Lo_sum_2[:, None], d_Lo_product, s3_2)
+        d_Lo_square = np.square(d_Lo_matmul, s3_2)
+        d_Lo_matmul_3 = np.matmul(d_Lo_full, d_Lo_square, s4_2)
+        d_Lo_product = np.multiply(_C_0_5, d_Lo_matmul_3, s4_2)
+        d_Lo_difference_2 = np.subtract(d_Lo_sum_2[:, None], d_Lo_product, s4_2)
         # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
-        d_Lo_peak = np.maximum.reduce(d_Lo_difference_2, 0, out=s4_2, initial=-LARGEST)
-        d_Lo_minimum = np.minimum(d_Lo_peak[:, None], _C_LARGEST, out=s5_2)
-        d_Lo_difference_3 = np.subtract(d_Lo_difference_2, np.ascontiguousarray(d_Lo_minimum.T), s3_2)
-        d_Lo_exp = np.exp(d_Lo_difference_3, s3_2)
-        d_Lo_matmul_3 = np.dot(d_Lo_full_2, d_Lo_exp, s5_2_view)
-        d_Lo_equal = np.equal(d_Lo_matmul_3[:, None], 0, s7)
-        d_Lo_where = np.where(d_Lo_equal, 1, d_Lo_matmul_3[:, None])
-        d_Lo_quotient = np.divide(_C_1, d_Lo_where, s5_2)
-        d_Lo_product_2 = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), d_Lo_exp, s3_2)
+        d_Lo_peak = np.maximum.reduce(d_Lo_difference_2, 0, out=s5_2, initial=-LARGEST)
+        d_Lo_minimum = np.minimum(d_Lo_peak[:, None], _C_LARGEST, out=s6_2)
+        d_Lo_difference_3 = np.subtract(d_Lo_difference_2, np.ascontiguousarray(d_Lo_minimum.T), s4_2)
+        d_Lo_exp = np.exp(d_Lo_difference_3, s4_2)
+        d_Lo_matmul_4 = np.dot(d_Lo_full_2, d_Lo_exp, s6_2_view)
+        d_Lo_equal = np.equal(d_Lo_matmul_4[:, None], 0, s8)
+        d_Lo_where = np.where(d_Lo_equal, 1, d_Lo_matmul_4[:, None])
+        d_Lo_quotient = np.divide(_C_1, d_Lo_where, s6_2)
+        d_Lo_product_2 = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), d_Lo_exp, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        d_Lo_negative = np.multiply(d_Lo_product_2[:, :, None], -1, s8)
-        d_Lo_product_3 = np.multiply(d_Lo_negative, d_Lo_matmul_2, s2_2)
+        d_Lo_negative = np.multiply(d_Lo_product_2[:, None, :], -1, s9)
+        # (∂Qd/∂Qd_matmul)ᵀ d_Qd: [K, D, size]
+        d_Qd_matmul = np.multiply(d_Lo_negative, d_Lo_matmul, s2_2)
         d_logp_sum_part = np.dot(d_Lo_product_2, d_logdiag_full_part)  # (∂logp/∂logp_sum)ᵀ d_logp: [K]
         # ∂Qd/∂Lo ⊙ d_Qd: [K, D, D]
-        d_Lo_part = np.matmul(d_Lo_product_3.transpose(0, 2, 1), d_Lo_difference)
+        d_Lo_part = np.matmul(d_Qd_matmul, d_Lo_difference.transpose(0, 2, 1))
         # d = x[:, _, :] - mu[_, :, :]
-        d_mu_matmul_part = np.matmul(d_logdiag_full_part, d_Lo_product_3)
+        d_mu_matmul_part = np.dot(d_Qd_matmul.reshape((D * K, size)), d_logdiag_full_part)
         _give(_scratch, _grad_err_scratch_block, D, K, size)
         return (d_logp_sum_part, d_Lo_part, d_mu_matmul_part)
-    d_logp_sum, d_Lo, d_mu_matmul = _blocks(block, N, 16*D*K + 16*K + 25, 18)
+    d_logp_sum, d_Lo, d_mu_matmul = _blocks(block, N, 24*D*K + 16*K + 25, 19)
     # d = x[:, _, :] - mu[_, :, :]
-    d_mu_matmul_2 = np.matmul(d_mu_matmul[:, None, :], d_Lo_sum, s7_2)
+    d_mu_matmul_2 = np.matmul(d_Lo_sum.transpose(0, 2, 1), d_mu_matmul.reshape((K, D))[:, :, None], s7)
     d_mu = np.multiply(d_mu_matmul_2.reshape((K, D)), -1, out_mu)  # (∂d/∂mu)ᵀ d_d: [K, D]
     # Lo = fill_tril(icf[:, D:], D)
     d_icf_tril_entries = d_Lo.swapaxes(-2, -1)[..., np.tri(D, k=-1, dtype=np.bool_).T]
@@ -428,10 +432,10 @@ def grad_err(
     d_frob_index = np.add(Lo_index, d_icf_tril_entries, s8_2)
     del Lo_index, d_icf_tril_entries
     # ∂frob/∂q ⊙ d_frob + (∂Qd/∂q)ᵀ d_Qd: [K, D]
-    d_q = np.add(q, np.diagonal(d_Lo, 0, -2, -1), s7_2_view)
-    d_logdiag_product = np.multiply(d_q, q, s7_2_view)  # q = exp(logdiag)
+    d_q = np.add(q, np.diagonal(d_Lo, 0, -2, -1), s7_view)
+    d_logdiag_product = np.multiply(d_q, q, s7_view)  # q = exp(logdiag)
     # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum/∂logdiag)ᵀ d_logp_sum + ∂q/∂logdiag ⊙ d_q: [K, D]
-    d_logdiag = np.add(d_logp_sum[:, None], d_logdiag_product, s7_2_view)
+    d_logdiag = np.add(d_logp_sum[:, None], d_logdiag_product, s7_view)
     # (∂frob_index/∂icf)ᵀ d_frob_index + (∂logdiag/∂icf)ᵀ d_logdiag: [K, D + (D**2 - D)//2]
     d_icf = np.concatenate((d_logdiag, d_frob_index), 1, out_icf)
     # (∂loglik/∂alpha)ᵀ d_loglik + ∂logp_sum/∂alpha ⊙ d_logp_sum: [K]
@@ -525,7 +529,7 @@ def _forward_scratch_block(D: int, N: int, size: int) -> tuple[Any, ...]:
     """The arrays that `forward_block` computes in."""
     s1_2 = np.empty((size, D, D), FLOAT)
     s2_2 = np.empty((size,), FLOAT)
-    s3 = np.empty((size,), FLOAT)
+    s3 = np.empty((size, D, N), FLOAT)
     s4 = np.empty((size, N), FLOAT)
     return (s1_2, s2_2, s3, s4)
 
@@ -549,13 +553,14 @@ def _backward_scratch_block(D: int, N: int, size: int) -> tuple[Any, ...]:
     s2_2 = np.empty((size, D), FLOAT)
     s3_2 = np.empty((size,), FLOAT)
     s4_2 = np.empty((size, N), FLOAT)
-    s5 = np.empty((size, N, 1), FLOAT)
-    s6 = np.empty((size, N, D), FLOAT)
+    s5 = np.empty((size, 1, N), FLOAT)
+    s6 = np.empty((size, D, N), FLOAT)
     s7 = np.empty((size,), FLOAT)
     s8 = np.empty((size, D, D), FLOAT)
-    s9 = np.empty((size, N, D), FLOAT)
-    s10 = np.empty((size, D), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5, s6, s7, s8, s9, s10)
+    s9 = np.empty((size, D, N), FLOAT)
+    s10 = np.empty((D*size,), FLOAT)
+    s10_view = s10.reshape((size, D))
+    return (s1_2, s2_2, s3_2, s4_2, s5, s6, s7, s8, s9, s10, s10_view)
 
 
 def _grad_err_scratch(D: int, K: int, N: int) -> tuple[Any, ...]:
@@ -572,23 +577,24 @@ def _grad_err_scratch(D: int, K: int, N: int) -> tuple[Any, ...]:
     s4 = np.empty((1,), FLOAT)
     s5 = np.empty((K,), FLOAT)
     s6 = np.empty((1,), np.bool_)
-    s7_2 = np.empty((K, 1, D), FLOAT)
+    s7 = np.empty((K, D, 1), FLOAT)
     s8_2 = np.empty((K, (D**2 - D)//2), FLOAT)
-    s7_2_view = s7_2.reshape((K, D))
-    return (d_Lo_full, d_Lo_full_2, d_logdiag_full, s1, s2, s3, s4, s5, s6, s7_2, s8_2, s7_2_view)
+    s7_view = s7.reshape((K, D))
+    return (d_Lo_full, d_Lo_full_2, d_logdiag_full, s1, s2, s3, s4, s5, s6, s7, s8_2, s7_view)
 
 
 def _grad_err_scratch_block(D: int, K: int, size: int) -> tuple[Any, ...]:
     """The arrays that `grad_err_block` computes in."""
-    s1_2 = np.empty((D, K, size), FLOAT).transpose(1, 2, 0)
-    s2_2 = np.empty((K, size, D), FLOAT)
-    s3_2 = np.empty((K, size), FLOAT)
-    s4_2 = np.empty((size,), FLOAT)
-    s5_2 = np.empty((size, 1), FLOAT)
-    s5_2_view = s5_2.reshape((size,))
-    s7 = np.empty((size, 1), np.bool_)
-    s8 = np.empty((K, size, 1), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5_2, s5_2_view, s7, s8)
+    s1_2 = np.empty((K, D, size), FLOAT)
+    s2_2 = np.empty((K, D, size), FLOAT)
+    s3_2 = np.empty((K, D, size), FLOAT)
+    s4_2 = np.empty((K, size), FLOAT)
+    s5_2 = np.empty((size,), FLOAT)
+    s6_2 = np.empty((size, 1), FLOAT)
+    s6_2_view = s6_2.reshape((size,))
+    s8 = np.empty((size, 1), np.bool_)
+    s9 = np.empty((K, 1, size), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s6_2_view, s8, s9)
 
 
 def _enter(x: ArrayLike, alpha: ArrayLike, mu: ArrayLike, icf: ArrayLike) -> tuple[Any, ...]:
