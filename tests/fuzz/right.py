@@ -237,11 +237,12 @@ class Right:
             value, found = found
             yield from of_values(named(names, value), values)
             tangent = flat(tangents_of(self.program, clause, self.given))
-            if s.directions.shape[0] == s.directions.shape[1]:
-                right = {n: s.outputs[n] @ tangent for n in names}
-                for n in names:  # a mean of nothing is nan, and so is its tangent
-                    right[n] = np.where(np.isnan(np.asarray(values[n], float)), np.nan, right[n])
-                yield from of_values(named(names, found), right)
+            # What has no elements moves nothing here; a mean of it is nan, and so is its tangent.
+            moved = all(np.size(value) for value in s.paths.values())
+            if moved and s.directions.shape[0] == s.directions.shape[1]:
+                yield from of_values(
+                    named(names, found), {n: s.outputs[n] @ tangent for n in names}
+                )
         elif base == "hvp":
             gradients, products = found
             yield from of_gradients(gradients, s, s.outputs[names[0]], where)
@@ -269,11 +270,7 @@ class Right:
         right = s.outputs[clause.each].reshape(count, int(np.prod(shape[1:-1])), shape[-1]) * share
         axes = {path: self._axis(path, clause.per) for path in s.paths}
         if base == "grad":
-            moved = {
-                path: value if axes[path] is None else np.moveaxis(value, axes[path], 0)
-                for path, value in found.items()
-            }
-            yield from of_rows(moved, s, right, axes, f"{clause.kind} per")
+            yield from of_rows(found, s, right, axes, f"{clause.kind} per")
         elif base == "jacobian":
             yield from of_rows(found[clause.each], s, right, axes, f"{clause.kind} per")
         else:
