@@ -829,7 +829,7 @@ def test_watch(graph: Path, watching: tuple[subprocess.Popen[bytes], Path]) -> N
     assert process.poll() is None, "an error does not end it"
     assert compiled_to() == good
     graph.unlink()
-    time.sleep(0.5)
+    assert says("waiting for", 1)
     assert process.poll() is None, "nor does an editor that removes the file to write it anew"
     graph.write_text(GRAPH.replace("output y", "output third"), encoding="utf-8")
     assert says("compiled", 3)
@@ -839,6 +839,16 @@ def test_watch(graph: Path, watching: tuple[subprocess.Popen[bytes], Path]) -> N
     said = messages.read_text(encoding="utf-8")
     assert "Traceback" not in said
     assert "net.graph:2:16" in said
+
+
+def test_what_is_not_there_is_not_watched(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "graphc", "compile", str(tmp_path / "no.graph"), "--watch"],
+        capture_output=True, env=environment(), timeout=PATIENCE,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert b"no.graph" in done.stderr
+    assert not [*tmp_path.iterdir()]
 
 
 BAD_TEXTS: dict[str, tuple[bytes, int]] = {

@@ -90,18 +90,18 @@ def compile_(file: str, out: str, watch: bool, format: str, **given: Any) -> Non
     target = target_of(file, out, options.to.suffix)
     if target is not None and options.to.suffix == ".py" and target.suffix == ".py":
         check_name(target)
-    if not watch:
+    if not watch or not os.path.exists(file):
         raise Exit(_compile(file, target, options, format))
-    seen = None
+    seen: int | None = 0
     while True:
         stamp = os.stat(file).st_mtime_ns if os.path.exists(file) else None
-        if stamp is not None and stamp != seen:
+        if stamp != seen:
             seen = stamp
-            code = _compile(file, target, options, format)
-            click.echo(
-                f"{time.strftime('%H:%M:%S')} {'compiled' if not code else 'errors in'} {file}",
-                err=True,
-            )
+            if stamp is None:
+                what = "waiting for"
+            else:
+                what = "errors in" if _compile(file, target, options, format) else "compiled"
+            click.echo(f"{time.strftime('%H:%M:%S')} {what} {file}", err=True)
         time.sleep(0.2)
 
 
