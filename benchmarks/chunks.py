@@ -64,6 +64,7 @@ class Measured:
 
 def measured(workers: int, path: Path) -> Measured:
     """Compute a value and its gradients by so many workers."""
+    import dask
     import numpy as np
     from distributed import Client, LocalCluster
 
@@ -74,6 +75,7 @@ def measured(workers: int, path: Path) -> Measured:
     params = net.init(seed=0)
     alone: dict[str, Any] = {"threads_per_worker": 1, "memory_limit": MEMORY}
     with (
+        dask.config.set(graphc.dask.LOCAL_CLUSTER),
         LocalCluster(n_workers=workers, dashboard_address=None, **alone) as cluster,
         Client(cluster) as client,
     ):

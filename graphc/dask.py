@@ -34,6 +34,7 @@ LOCAL_CLUSTER = {
     "distributed.scheduler.no-workers-timeout": "60s",
     "distributed.scheduler.worker-saturation": 1.0,  # who dies had one chunk, and that is named
     "distributed.comm.timeouts.connect": "5s",  # here who does not answer is dead
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,  # what a chunk frees stays
 }
 """Settings of workers on this machine."""
 
