@@ -320,10 +320,10 @@ def at_line(made: ModuleType, number: int, do: Callable[[], None]) -> Iterator[l
 
     Yields what the count has come to.
     """
-    count, code = [0], f"<{made.__name__.rpartition('.')[2]}>"
+    count = [0]
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if frame.f_code.co_filename != code:
+        if frame.f_globals is not made.__dict__:
             return None
         if event == "line":
             count[0] += 1

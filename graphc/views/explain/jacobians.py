@@ -312,7 +312,8 @@ def _chained(parts: Sequence[Jacobian], leaf: Node) -> Jacobian:
     if len(known) < len(matrices):
         return Jacobian(None, factors)
     if any(matrix.kind == "zero" for matrix in known):
-        shape = (known[0].shape[0], known[-1].shape[1]) if known[0].shape else ()
+        ends = known[0].shape[:1], known[-1].shape[1:]  # a number has no axes
+        shape = tuple(end[0] if end else Dim.of(1) for end in ends) if any(ends) else ()
         return Jacobian(Expression("zero", (), shape), (Factor("zero", factors[0].operation),))
     return Jacobian(times(*known), factors)
 
