@@ -170,8 +170,8 @@ def _formula(mark: Mark, display: bool = False, closing: str = "") -> str:
 LONG = 24
 """Characters of a formula that stands on one line, however narrow the page is."""
 
-WIDE = 60
-"""Characters of a fraction, at most."""
+WIDE = 40
+"""Characters of a fraction, at most: such a one fits on a page of a telephone in any font."""
 
 BEFORE = frozenset({"/", "=", "+", "−", "-", "⊙", "⊗", "·", "≥", ">", "<", "≤", "|", ""})
 """Operators before which a line may end; "" stands between the factors of a product."""
