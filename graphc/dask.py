@@ -87,9 +87,10 @@ class Function:
                 (found,) = dask.compute(task, scheduler=at)
                 return tuple(found)
         try:
-            future = client_at(at).compute(task)
+            client = client_at(at)
+            future = client.compute(task)
             if self.progress:
-                progress(future, notebook=False)
+                progress(future, notebook=False, scheduler=client.scheduler.address)
             return tuple(future.result())
         except KilledWorker as why:
             died = why.allowed_failures + 1

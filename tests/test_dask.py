@@ -252,14 +252,24 @@ def test_a_chunk_that_kills_its_workers_is_named(
         over(**{**given, "x": Deadly()})
 
 
+def test_progress_is_shown(
+    net: ModuleType, given: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    over = graphc.dask.function(net, "value_and_grad_loss", rows=9, at="threads", progress=True)
+    over(**given)
+    assert "100% Completed" in capsys.readouterr().out
+
+
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_the_workers_of_this_machine_are_there_by_themselves(
-    net: ModuleType, given: dict[str, Any]
+    net: ModuleType, given: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    over = graphc.dask.function(net, "value_and_grad_loss", rows=9)
+    """And so is the bar: they are no client that Dask would take by itself."""
+    over = graphc.dask.function(net, "value_and_grad_loss", rows=9, progress=True)
     again = graphc.dask.function(net, "value_and_grad_loss", rows=9, at="threads")
     assert over(**given)[0].tobytes() == again(**given)[0].tobytes()
+    assert "Completed" in capsys.readouterr().out
     graphc.dask.client_at().cluster.close()
 
 
