@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from graphc.exporting.onnx.writing import Writing, refused
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.items import extent
+from graphc.ir.items import Items, extent
 from graphc.ir.kernel import Put
-from graphc.ir.types import product, same
+from graphc.ir.types import Shape, product, same
 from graphc.ops.select.gathering import named_shape
 
 
@@ -41,7 +40,7 @@ def view(w: Writing, node: Node, place: str, x: str) -> str:
     raise refused(f"`{node.op.name}`", node)
 
 
-def _items(w: Writing, items: Any, given: Node, x: str) -> str:
+def _items(w: Writing, items: Items, given: Node, x: str) -> str:
     """Write ranges as one slice, and positions as ranges of one that go."""
     starts, ends, axes, steps, gone = [], [], [], [], []
     for axis, (kind, value) in enumerate(items):
@@ -121,7 +120,7 @@ def put(w: Writing, node: Node, kernel: Put, inputs: list[str]) -> str:
     """Write zeros, or the first argument, with values at a place of them."""
     match kernel.place:
         case "items":
-            return _put_items(w, node, inputs[0])
+            return _put_items(w, node.attrs["items"], node.shape, inputs[0])
         case "label":
             size = node.shape[-1]
             ids = w.add("Unsqueeze", inputs[1], w.constant([-1]))
@@ -147,22 +146,22 @@ def put(w: Writing, node: Node, kernel: Put, inputs: list[str]) -> str:
     raise refused(f"`{node.op.name}`", node)
 
 
-def _put_items(w: Writing, node: Node, x: str) -> str:
+def _put_items(w: Writing, items: Items, shape: Shape, x: str) -> str:
     """Write what an index takes put back: new axes, zeros between, zeros around."""
-    items, value = node.attrs["items"], x
+    value = x
     gone = [axis for axis, (kind, _) in enumerate(items) if kind == "at"]
     if gone:
         value = w.add("Unsqueeze", value, w.constant(gone))
     before, behind, turned = [], [], []
     for axis, (kind, part) in enumerate(items):
-        size = node.shape[axis]
+        size = shape[axis]
         if kind == "at":
             before.append(part)
             behind.append(size - part - 1)
             continue
         start, length, step = part
         if abs(step) != 1:
-            return _put_strided(w, node, items, x)
+            return _put_strided(w, items, shape, x)
         if step < 0:
             turned.append(axis)
             start = start - (length - 1)
@@ -174,9 +173,9 @@ def _put_items(w: Writing, node: Node, x: str) -> str:
     return w.add("Pad", value, w.shape([*before, *behind]), w.number(0))
 
 
-def _put_strided(w: Writing, node: Node, items: Any, x: str) -> str:
+def _put_strided(w: Writing, items: Items, shape: Shape, x: str) -> str:
     """Write what every so many positions get, axis by axis, by the positions."""
-    value, shape = x, list(node.shape)
+    value = x
     gone = [axis for axis, (kind, _) in enumerate(items) if kind == "at"]
     if gone:
         value = w.add("Unsqueeze", value, w.constant(gone))
@@ -195,9 +194,8 @@ def _put_strided(w: Writing, node: Node, items: Any, x: str) -> str:
 
 def _put_parts(w: Writing, node: Node, inputs: list[str]) -> str:
     total = ""
-    for argument, name, items in zip(node.args, inputs, node.attrs["items"], strict=True):
-        part = _PartOf(node, argument, items)
-        piece = _put_items(w, part, name)  # type: ignore[arg-type]
+    for items, name in zip(node.attrs["items"], inputs, strict=True):
+        piece = _put_items(w, items, node.shape, name)
         total = w.add("Add", total, piece) if total else piece
     return total
 
@@ -220,14 +218,6 @@ def _put_letters(w: Writing, node: Node, x: str) -> str:
         here = w.add("Equal", *sides)
         mask = w.add("And", mask, here) if mask else here
     return w.where(mask, value, w.number(0)) if mask else value
-
-
-class _PartOf:
-    """One of the parts that are put into an array, as if it was the only one."""
-
-    def __init__(self, node: Node, argument: Node, items: Any) -> None:
-        self.attrs, self.shape, self.args = {"items": items}, node.shape, (argument,)
-        self.op, self.origin = node.op, node.origin
 
 
 def _base_of(w: Writing, node: Node, kernel: Put, inputs: list[str]) -> tuple[str, list[str], str]:
