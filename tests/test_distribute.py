@@ -354,3 +354,42 @@ def test_an_inner_loop_that_adds_to_what_the_outer_carries(level: str) -> None:
     assert made.forward({"w": w}, x)[0].y == pytest.approx(0.5 + np.sin(angles).sum(), rel=1e-14)
     np.testing.assert_allclose(found["w"], np.cos(angles) @ x, rtol=1e-13)
     np.testing.assert_allclose(found["x"], w @ np.cos(angles), rtol=1e-13)
+
+
+TRANSPOSED = """
+dim B
+dim T
+input x: [B, T, 3]
+param V: [3, 4] ~ normal(0, 1)
+repeat layer[k in 1..3] carry z = zeros([4, B]) {
+    param W: [4, 4] ~ normal(0, 1)
+    param c: [4] ~ normal(0, 1)
+    scan inner[t in T] carry h = z {
+        next h = tanh(W.T @ h + (x[:, t] @ V).T + c[:, _])
+    }
+    next z = h
+}
+output each: [B] = sum(z**2, axis=0)
+output loss = mean(each)
+derive value_and_grad loss wrt params, x
+derive grad loss wrt params per B as by_row
+derive jacobian each wrt layer.2.W as one
+derive hvp loss wrt layer.*
+"""
+
+
+@pytest.mark.parametrize(("dtype", "tight"), [("float64", 1e-11), ("float32", 2e-4)])
+@pytest.mark.parametrize(("B", "T"), [(3, 5), (1, 1), (2, 0)])
+def test_transposed_weights_under_other_features(B: int, T: int, dtype: str, tight: float) -> None:
+    """Products that a loop stacks transposed, in a family, by row, of the second order.
+
+    Each is what `-O0` computes, and `check` compares it with numerical derivatives.
+    """
+    plain, fast = (module(TRANSPOSED, level, dtype) for level in ("-O0", "-O2"))
+    params, x = plain.init(1), np.random.default_rng(0).normal(size=(B, T, 3)).astype(dtype)
+    tangents = {path: v for path, v in plain.init(2).items() if path.startswith("layer")}
+    for name in ("value_and_grad_loss", "by_row", "one", "hvp_loss"):
+        more = {"tangents": tangents} if name == "hvp_loss" else {}
+        agree(*(getattr(net, name)(params, x, **more) for net in (fast, plain)), tight, name)
+    if dtype == "float64" and T > 1:
+        fast.check(params, x)
