@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import tempfile
@@ -55,7 +56,10 @@ class Browser:
                 return answer["result"]
 
     def _next(self) -> dict[str, Any]:
+        """Return the next message; a browser that says nothing for so long hangs."""
         while b"\0" not in self.rest:
+            answered, _, _ = select.select([self.answers], [], [], PATIENCE)
+            assert answered, f"the browser has said nothing for {PATIENCE} s"
             part = os.read(self.answers, 1 << 20)
             assert part, "the browser has ended"
             self.rest += part

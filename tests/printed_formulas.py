@@ -20,16 +20,22 @@ from derivations import Numbers, _array, _column, _math
 
 from graphc.views.explain.derivation import Step
 from graphc.views.explain.expression import Call, Expression
-from graphc.views.explain.html import mathml
+from graphc.views.explain.html import mathml, pieces
 from graphc.views.explain.latex import GREEK as GREEK_OF_LATEX
 from graphc.views.explain.latex import latex
 from graphc.views.explain.lines import line
-from graphc.views.explain.marks import BOLD, Mark
+from graphc.views.explain.marks import BOLD, Mark, unstacked
 from graphc.views.explain.notation import notation, told
 from graphc.views.reference.formulas import CALLED
 
-Form = Literal["latex", "line"]
-PRINTERS: Mapping[Form, Callable[[Mark], str]] = {"latex": latex, "line": line}
+Form = Literal["latex", "line", "broken"]
+NARROW = 12
+PRINTERS: Mapping[Form, Callable[[Mark], str]] = {
+    "latex": latex,
+    "line": line,
+    "broken": lambda mark: latex(unstacked(mark, NARROW)),
+}
+"""How formulas are printed; broken is one whose lines may end in fractions, too."""
 LARGEST = 4000
 """Elements of a Jacobian that is read."""
 LEAVES = ("symbol", "total", "share", "seed", "matrix", "taken")
@@ -102,7 +108,7 @@ class Reader:
         if self.form == "line":
             return text
         text = text.replace(r"\mathbin{/\!/}", "//")
-        text = re.sub(r"\\left|\\right|\\quad", "", text)
+        text = re.sub(r"\\left|\\right|\\quad|\\mathord|(?<=\})\{\}", "", text)
         text = re.sub(
             r"\\(?:operatorname|mathit|mathbf|mathrm) ?\{((?:[^{}]|\{\})*)\}", r"\1", text
         )
@@ -214,7 +220,7 @@ class Reader:
 
     def _quotient(self) -> Any:
         found = self._power()
-        while self.form == "line" and self._take("/"):
+        while self.form != "latex" and self._take("/"):
             found = found / self._power()
         return found
 
@@ -236,7 +242,7 @@ class Reader:
                     found = self._raised(found, exponent)
                 else:
                     found = self._raised(found, self._base())
-            elif self.text.startswith(("_{[", "[") if self.form == "latex" else "[", self.at):
+            elif self.text.startswith(("_{[", "[") if self.form != "line" else "[", self.at):
                 found = self._part(found)
             else:
                 return found
@@ -256,7 +262,7 @@ class Reader:
         """A part of an array by its subscripts."""
         for call in self.calls:
             subscript = f"[{', '.join(told(call))}]"
-            shown = f"_{{{subscript}}}" if self.form == "latex" else subscript
+            shown = f"_{{{subscript}}}" if self.form != "line" else subscript
             if call.name == "index" and self._follows(shown):
                 return self._called(call, [base])
         raise AssertionError(self._left("no such part"))
@@ -387,7 +393,7 @@ class Reader:
                 self.at = opened
         if word in ("stack", "rows", "blocks"):
             return getattr(self, f"_{word}")()
-        if word in INVERSES and self._follows("^{−1}" if self.form == "latex" else "⁻¹"):
+        if word in INVERSES and self._follows("^{−1}" if self.form != "line" else "⁻¹"):
             (arg,) = self._arguments()
             return INVERSES[word](arg)
         if word in FUNCTIONS:
@@ -553,8 +559,9 @@ class ReadBack(Numbers):
             tolerance = 1e-5 if any(map(_is_rounded, _parts(formula))) else 1e-9
             assert np.allclose(found, wanted, tolerance, tolerance), reader.text
         mark = notation(formula)
-        said, wanted = plain_of_mathml(mathml(mark)), plain_of_latex(mark)
-        assert said == wanted, f"{said} is not {wanted}"
+        broken = unstacked(mark, NARROW)
+        for said, wanted in ((mathml(mark), mark), ("".join(pieces(broken)), broken)):
+            assert plain_of_mathml(said) == plain_of_latex(wanted)
         self.printed.add(formula)
         return expected
 

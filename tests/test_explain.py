@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -411,6 +413,51 @@ def test_long_formulas_of_latex_break_and_short_ones_are_aligned() -> None:
     told = said("-", "--format", "latex", input=text)
     body = told.partition("\\begin{document}")[2]
     assert "\\begin{align*}\n\\mathit{short} &= \\tanh" in body
-    assert "{\\breaks\\hangindent=4em $y = \\displaystyle" in body
+    assert "{\\breaks\\hangindent=4em $\\displaystyle y = " in body
     for rows in body.split("\\begin{align*}")[1:]:
         assert len(rows.partition("\\end{align*}")[0]) < 300
+
+
+def test_tables_of_latex_fit_on_the_page() -> None:
+    """Columns of long cells are paragraphs; a table may go on over the page."""
+    dims = ", ".join(f"d{n}" for n in range(5))
+    layers = " -> ".join(f"dense(d{n}, act=tanh) as l{n}" for n in range(1, 5))
+    text = (
+        f"dim {dims}\ninput x: [d0]\nx -> {layers} -> y\noutput y\nderive jacobian y wrt params\n"
+    )
+    table = said("-", "--format", "latex", input=text).rpartition("\\begin{longtable}[l]")[2]
+    columns = table[1 : table.index("}\n")]
+    paragraphs = [float(wide) for wide in re.findall(r"p\{([\d.]+)\\linewidth\}", columns)]
+    assert len(paragraphs) > 1
+    assert sum(paragraphs) < 1
+    short = said("-", "--format", "latex", input=CHAIN)
+    assert "\\begin{longtable}[l]{llll}\nmode & passes" in short
+
+
+def test_a_wide_fraction_is_a_quotient_where_its_line_breaks() -> None:
+    one, other = "x" * 30, "w" * 35
+    text = f"input {one}: [3]\nparam {other}: [3]\noutput y = sum(exp({one} - {other}) / {other})\n"
+    found = said("-", "--format", "latex", input=f"{text}derive grad y wrt {other}\n")
+    assert rf"\sum \exp \left(\mathit{{{one}}}-\mathit{{{other}}}\right)/\mathit" in found
+    text = "input e: [3]\noutput y = sum(e**2 * exp(e))\nderive grad y wrt e\n"
+    assert r"e^{2}\odot \mathrm e^{e}" in said("-", "--format", "latex", input=text)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX engine on the PATH")
+@pytest.mark.parametrize(
+    "path",
+    [*(EXAMPLES / f"{name}.graph" for name in ("net321", "residual", "bundle")),
+     *sorted(LANGUAGE.glob("*.graph"))],
+    ids=lambda path: path.stem,
+)  # fmt: skip
+def test_an_engine_sets_what_is_printed_and_nothing_runs_off_the_paper(
+    path: Path, tmp_path: Path
+) -> None:
+    for layout in ("denominator", "numerator"):
+        said(path, "--layout", layout, "-o", tmp_path / "out.tex")
+        command = ["pdflatex", "-interaction=nonstopmode", "out.tex"]
+        subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
+        log = (tmp_path / "out.log").read_text(encoding="latin-1")
+        assert re.findall(r"^(?:!|Overfull).*", log, re.M) == []
+        assert "Output written on out.pdf" in log.replace("\n", "")

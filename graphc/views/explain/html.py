@@ -19,7 +19,7 @@ from graphc.views.explain.document import (
     Paragraph,
     Table,
 )
-from graphc.views.explain.marks import BOLD, Mark, fenced
+from graphc.views.explain.marks import BOLD, Mark, length, unstacked
 
 STYLE = (
     COLOURS
@@ -161,8 +161,8 @@ CLOSING = (",", ".", ":", ";", ")")
 def _formula(mark: Mark, display: bool = False, closing: str = "") -> str:
     """Write a formula, a long one in pieces between which a line may end."""
     style = ' displaystyle="true"' if display else ""
-    pieces = _pieces(mark) if _length(mark) > LONG else [mathml(mark)]
-    *first, last = [f"<math{style}>{piece}</math>" for piece in pieces]
+    parts = pieces(unstacked(mark, WIDE)) if length(mark) > LONG else [mathml(mark)]
+    *first, last = [f"<math{style}>{piece}</math>" for piece in parts]
     kept = f'<span class="kept">{last}{closing}</span>' if closing else last
     return "<wbr/>".join((*first, kept))
 
@@ -171,7 +171,7 @@ LONG = 24
 """Characters of a formula that stands on one line, however narrow the page is."""
 
 WIDE = 40
-"""Characters of a fraction, at most: such a one fits on a page of a telephone in any font."""
+"""Characters of a fraction or a power, at most: such fit on the page of a telephone in any font."""
 
 BEFORE = frozenset({"/", "=", "+", "−", "-", "⊙", "⊗", "·", "≥", ">", "<", "≤", "|", ""})
 """Operators before which a line may end; "" stands between the factors of a product."""
@@ -179,24 +179,24 @@ BEFORE = frozenset({"/", "=", "+", "−", "-", "⊙", "⊗", "·", "≥", ">", "
 AFTER = frozenset({",", ";"})
 
 
-def _pieces(mark: Mark) -> list[str]:
+def pieces(mark: Mark) -> list[str]:
     """Write the terms and factors of a formula one by one, each with the operator before it."""
-    pieces: list[list[str]] = [[]]
+    found: list[list[str]] = [[]]
     for part in _flat(mark):
         sign = part.text if part.kind == "operator" else None
-        if sign in BEFORE and pieces[-1]:
-            pieces.append([_operator(part.text).replace("<mo>", '<mo form="infix">')])
+        if sign in BEFORE and found[-1]:
+            found.append([_operator(part.text).replace("<mo>", '<mo form="infix">')])
         else:
-            pieces[-1].append(mathml(part))
+            found[-1].append(mathml(part))
         if sign in AFTER:
-            pieces.append([])
-    return [f"<mrow>{''.join(piece)}</mrow>" for piece in pieces if piece]
+            found.append([])
+    return [f"<mrow>{''.join(piece)}</mrow>" for piece in found if piece]
 
 
 def _flat(mark: Mark) -> Iterator[Mark]:
     """Yield the parts of a row and of the rows in it; of long parentheses the signs and what is in.
 
-    What is raised behind such stands behind the last sign; a wide fraction is a quotient.
+    What is raised behind such stands behind the last sign.
     """
     parts = mark.parts
     if mark.kind == "soft":
@@ -204,28 +204,20 @@ def _flat(mark: Mark) -> Iterator[Mark]:
     elif mark.kind == "row":
         for part in parts:
             yield from _flat(part)
-    elif mark.kind == "fence" and _length(mark) > LONG:
+    elif mark.kind == "fence" and length(mark) > LONG:
         yield Mark("operator", mark.text[0])
         yield from _flat(parts[0])
         yield Mark("operator", mark.text[-1])
     elif (
         mark.kind in ("raised", "lowered")
         and parts[0].kind in ("fence", "row")
-        and _length(mark) > LONG
+        and length(mark) > LONG
     ):
         *inside, last = _flat(parts[0])
         yield from inside
         yield Mark(mark.kind, "", (last, parts[1]))
-    elif mark.kind == "above" and _length(mark) > WIDE:
-        yield from _flat(fenced(parts[0]))
-        yield Mark("operator", "/")
-        yield from _flat(fenced(parts[1]))
     else:
         yield mark
-
-
-def _length(mark: Mark) -> int:
-    return len(mark.text) + sum(map(_length, mark.parts))
 
 
 # ---- MathML -------------------------------------------------------------------------------------

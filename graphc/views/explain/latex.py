@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from math import sqrt
 
 from graphc.views.explain.document import (
     About,
@@ -19,7 +20,7 @@ from graphc.views.explain.document import (
     Table,
 )
 from graphc.views.explain.lines import line
-from graphc.views.explain.marks import Mark
+from graphc.views.explain.marks import Mark, length, unstacked
 
 OPERATORS = {
     "": r"\,", "⊙": r"\odot ", "⊗": r"\otimes ", "×": r"\times ", "−": "-", "≤": r"\le ",
@@ -41,8 +42,8 @@ FUNCTIONS = {
 }  # fmt: skip
 FENCES = {"|": r"\lvert |\rvert", "‖": r"\lVert |\rVert", "⌊": r"\lfloor |\rfloor",
           "⌈": r"\lceil |\rceil"}  # fmt: skip
-ESCAPED = {"_": r"\_", "*": "*", "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$", "{": r"\{",
-           "}": r"\}", "~": r"\sim ", "^": r"\hat{}", "\\": r"\backslash "}  # fmt: skip
+ESCAPED = {"_": r"\_", "*": r"\mathord*", "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$",
+           "{": r"\{", "}": r"\}", "~": r"\sim ", "^": r"\hat{}", "\\": r"\backslash "}  # fmt: skip
 
 
 def latex(mark: Mark) -> str:
@@ -84,8 +85,10 @@ def _math(mark: Mark) -> str:
 
 
 def _base(mark: Mark) -> str:
-    """Write what gets a superscript: a double one needs braces."""
-    return f"{{{_math(mark)}}}" if mark.kind in ("raised", "lowered") else _math(mark)
+    """Write what gets a script: what has one gets the next behind it, or beside, if it is long."""
+    if mark.kind not in ("raised", "lowered"):
+        return _math(mark)
+    return f"{_math(mark)}{{}}" if length(mark) > WIDE else f"{{{_math(mark)}}}"
 
 
 def _spaced(text: str) -> str:
@@ -108,8 +111,8 @@ def _name(text: str) -> str:
 def _upright(text: str) -> str:
     if text == "∂":
         return r"\partial "
-    if text == "d":
-        return r"\mathrm d"
+    if len(text) == 1:
+        return rf"\mathrm {text}"
     if text in FUNCTIONS:
         return rf"\{text}"
     inner = "".join(ESCAPED.get(one, one.replace("−", "-")) for one in text)
@@ -127,7 +130,7 @@ PREAMBLE = r"""\documentclass[a4paper,fleqn]{article}
 \usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
 \usepackage[margin=22mm]{geometry}
-\usepackage{amsmath,amssymb}
+\usepackage{amsmath,amssymb,array,longtable}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{4pt}
 \allowdisplaybreaks
@@ -140,6 +143,15 @@ PREAMBLE = r"""\documentclass[a4paper,fleqn]{article}
 LONG = 70
 """Characters of a formula, as a line of text, from which on it may break: in brackets, too, which
 do not grow then."""
+
+WIDE = 60
+"""Characters of a fraction or a power, at most, in such a formula."""
+
+FILLED = 0.9
+"""The part of a line that columns take, apart from the spaces between them."""
+
+ROOM = 80
+"""Characters that fit into the rows of a table."""
 
 SECTIONS = {1: "section*", 2: "subsection*", 3: "subsubsection*"}
 
@@ -164,10 +176,10 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
             case Equation():
                 yield from _equation(block)
             case Table():
-                yield rf"\begin{{tabular}}{{{'l' * len(block.head)}}}"
-                for one in (block.head, *block.rows):
-                    yield f"{' & '.join(map(_words, one))} \\\\"
-                yield "\\end{tabular}\n"
+                yield rf"\begin{{longtable}}[l]{{{_columns(block)}}}"
+                rows = (" & ".join(map(_words, one)) for one in (block.head, *block.rows))
+                yield " \\\\[2pt]\n".join(rows)
+                yield "\\end{longtable}\n"
             case About(_, _, inner):
                 yield from _blocks(inner)
             case Inside(title, inner):
@@ -179,14 +191,20 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
 
 def _equation(block: Equation) -> Iterator[str]:
     """Yield rows below each other, aligned where none of them is long."""
+    short = max((_length(block, *row) for row in block.rights), default=0) < LONG
     left, shape = latex(block.left), _small(text(block.shape)) if block.shape else ""
     rows = [
-        ("" if place else left, latex(right), shape * (not place), _small(_words(remark)))
+        (
+            "" if place else left,
+            latex(right if short else unstacked(right, WIDE)),
+            shape * (not place),
+            _small(_words(remark)),
+        )
         for place, (right, remark) in enumerate(block.rights)
     ]
     if not rows:
         yield rf"\begin{{align*}}& {left}{_beside(shape)}\end{{align*}}"
-    elif max(_length(block, *row) for row in block.rights) < LONG:
+    elif short:
         lines = (f"{start} &= {right}{_beside(*notes)}" for start, right, *notes in rows)
         yield r"\begin{align*}"
         yield " \\\\\n".join(lines)
@@ -194,13 +212,37 @@ def _equation(block: Equation) -> Iterator[str]:
     else:
         for start, right, *notes in rows:
             beside = "".join(f"\\quad {note}" for note in notes if note)
-            yield rf"{{\breaks\hangindent=4em ${start} = \displaystyle {right}${beside}\par}}"
+            yield rf"{{\breaks\hangindent=4em $\displaystyle {start} = {right}${beside}\par}}"
+
+
+def _columns(block: Table) -> str:
+    """Write how wide columns are: as wide as their cells, or so that their lines break and fit."""
+    cells = zip(*(map(_characters, one) for one in (block.head, *block.rows)), strict=True)
+    widths = [max(column) for column in cells]
+    if sum(widths) <= ROOM:
+        return "l" * len(widths)
+    short = [wide for wide in widths if wide <= ROOM / len(widths)]
+    shares = [sqrt(wide) for wide in widths if wide > ROOM / len(widths)]
+    part = (1 - sum(short) / ROOM) / sum(shares)
+    paragraph = r">{\raggedright\arraybackslash}p"
+    return "".join(
+        "l"
+        if wide <= ROOM / len(widths)
+        else rf"{paragraph}{{{part * sqrt(wide) * FILLED:.3f}\linewidth}}"
+        for wide in widths
+    )
 
 
 def _length(block: Equation, right: Mark, remark: Inlines) -> int:
     """Count the characters of a row, with what stands beside it."""
-    words = (one if isinstance(one, str) else getattr(one, "text", "") for one in remark)
-    return len(line(block.left) + line(right) + block.shape + "".join(words))
+    return len(line(block.left) + line(right) + block.shape) + _characters(remark)
+
+
+def _characters(words: Inlines) -> int:
+    return sum(
+        len(line(one) if isinstance(one, Mark) else one.text if isinstance(one, Code) else one)
+        for one in words
+    )
 
 
 def _small(words: str) -> str:
@@ -220,8 +262,9 @@ def _words(words: Inlines) -> str:
         elif isinstance(word, Code):
             found.append(rf"\texttt{{{text(word.text)}}}")
         else:
-            formula = f"${latex(word)}$"
-            found.append(rf"{{\breaks {formula}}}" if len(line(word)) >= LONG else formula)
+            long = len(line(word)) >= LONG
+            formula = f"${latex(unstacked(word, WIDE) if long else word)}$"
+            found.append(rf"{{\breaks {formula}}}" if long else formula)
     return "".join(found)
 
 

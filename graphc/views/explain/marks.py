@@ -78,6 +78,44 @@ def softly(inner: Mark) -> Mark:
     return Mark("soft", "()", (inner,))
 
 
+def length(mark: Mark) -> int:
+    """Count the characters of a formula."""
+    return len(mark.text) + sum(map(length, mark.parts))
+
+
+def unstacked(mark: Mark, wide: int) -> Mark:
+    """Write what no line ends in, where it is wider than so many characters, as what lines end in.
+
+    A fraction becomes a quotient, and what e is raised to the argument of exp.
+    """
+    parts = tuple(unstacked(part, wide) for part in mark.parts)
+    made = Mark(mark.kind, mark.text, parts)
+    match mark.kind:
+        case "soft" if mark.parts[0].kind == "above" and parts[0].kind == "row":
+            return fenced(parts[0])
+        case "above" if length(mark) > wide:
+            return row([_grouped(parts[0]), operator("/"), _grouped(parts[1])])
+        case "raised" if parts[0] == EULER and length(mark) > wide:
+            return row([upright("exp"), fenced(_hard(parts[1]))])
+        case _:
+            return made
+
+
+def _grouped(mark: Mark) -> Mark:
+    """Put what stood above or below a line into parentheses, if it is no symbol or call."""
+    inner = _hard(mark)
+    called = [part.kind for part in inner.parts] == ["upright", "fence"]
+    alone = inner.kind in ("name", "number", "lowered", "fence")
+    return inner if alone or called else fenced(inner)
+
+
+def _hard(mark: Mark) -> Mark:
+    return mark.parts[0] if mark.kind in ("soft", "fence") and mark.text == "()" else mark
+
+
+EULER = upright("e")
+"""The number, upright: a value of the graph may have the letter."""
+
 BOLD = {"1": "𝟏", "S": "𝐒", "P": "𝐏", "E": "𝐄"}
 """What is printed bold, where letters have no other face."""
 

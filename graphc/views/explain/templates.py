@@ -8,7 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from graphc.views.explain.marks import Mark, above, digits, lowered, name, operator, raised, row
+from graphc.views.explain.marks import (
+    EULER,
+    Mark,
+    above,
+    digits,
+    lowered,
+    name,
+    operator,
+    raised,
+    row,
+)
 from graphc.views.explain.marks import upright as word
 
 TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|<\d[*^]?>|\d+(?:\.\d+)?(?:e-?\d+)?|\s+|.")
@@ -72,6 +82,8 @@ def _one(token: str, tokens: Iterator[str], place: Place) -> Mark:
         return _command(token[1:], tokens, place)
     if token[0].isdigit():
         return digits(token)
+    if token == EULER.text:
+        return EULER
     return name(token) if token.isalpha() else operator({"-": "−"}.get(token, token))
 
 
