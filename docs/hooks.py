@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = "docs/"
 LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\(([^)\s#:]+)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^(\s*)```(\w+)[^\n`]*$", re.M)
-QUOTED_FORMULA = re.compile(r"\$`(.+?)`\$")
-FORMULA = re.compile(r"\$([^$\n]+?)\$")
+QUOTED_FORMULA = re.compile(r"\$`(.+?)`\$([,.:;)]?)")
+FORMULA = re.compile(r"\$([^$\n]+?)\$([,.:;)]?)")
 COLOURS = "graphc/views/colours.css"
 """The colours of all pages, which reports and derivations have, too."""
 SECTION = re.compile(r'<h[1-4] id="([^"]+)">(.*?)</h[1-4]>', re.S)
@@ -107,4 +107,36 @@ def _words(html: str) -> str:
 
 
 def _formula(found: re.Match[str]) -> str:
-    return convert(found[1])
+    """Write a formula in MathML, a long one in pieces between which a line may end.
+
+    The sign behind it stays on its line.
+    """
+    first, *rest = _pieces(found[1]) if len(found[1]) > LONG else [found[1]]
+    infix = (INFIX.sub(r'\1<mo form="infix"', convert(piece)) for piece in rest)
+    *parts, last = convert(first), *infix
+    kept = f'<span class="kept">{last}{found[2]}</span>' if found[2] else last
+    return "<wbr/>".join((*parts, kept))
+
+
+def _pieces(formula: str) -> list[str]:
+    """Split a formula before operators that stand between its terms and factors, in no braces."""
+    pieces, depth, before = [""], 0, ""
+    for token in TOKEN.findall(formula):
+        if depth == 0 and token in BETWEEN and before not in STARTS:
+            pieces.append("")
+        pieces[-1] += token
+        depth += (token in OPENING) - (token in CLOSING)
+        before = before if token.isspace() else token
+    return pieces
+
+
+LONG = 30
+"""Characters of a formula that stands on one line."""
+
+TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.")
+BETWEEN = frozenset({"+", "-", "=", r"\odot", r"\otimes", r"\times", r"\cdot", r"\,", r"\sum"})
+STARTS = BETWEEN | {"", "^", "_", "(", "[", ",", r"\le", r"\ge", r"\lt", r"\gt", r"\left"}
+"""What a term begins after: an operator there is a sign."""
+OPENING = frozenset({"{", r"\left", r"\begin"})
+CLOSING = frozenset({"}", r"\right", r"\end"})
+INFIX = re.compile(r"(<math[^>]*><mrow>)<mo(?= |>)")

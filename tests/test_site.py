@@ -74,8 +74,9 @@ def chromium() -> Iterator[Browser]:
 
 
 CUT_OFF = """
-[...document.querySelectorAll('main img')]
-  .filter(e => e.getBoundingClientRect().right > innerWidth).map(e => `${e.alt} is cut off`)
+[...document.querySelectorAll('main img, main math')]
+  .filter(e => e.getBoundingClientRect().right > innerWidth)
+  .map(e => `${e.alt ?? e.textContent} is cut off`)
 """
 
 
