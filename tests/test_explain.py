@@ -20,6 +20,7 @@ from graphc.syntax.parse.parser import read_source
 from graphc.views.explain.explained import explained
 from graphc.views.explain.telling import document
 from graphc.views.explain.wanted import Wanted
+from tests.patience import PATIENCE
 
 FORMATS = ("text", "markdown", "latex", "html")
 CHAIN = """input x: [3]; input y: [2]
@@ -457,7 +458,7 @@ def test_an_engine_sets_what_is_printed_and_nothing_runs_off_the_paper(
     for layout in ("denominator", "numerator"):
         said(path, "--layout", layout, "-o", tmp_path / "out.tex")
         command = ["pdflatex", "-interaction=nonstopmode", "out.tex"]
-        subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
+        subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=PATIENCE)
         log = (tmp_path / "out.log").read_text(encoding="latin-1")
         assert re.findall(r"^(?:!|Overfull).*", log, re.M) == []
         assert "Output written on out.pdf" in log.replace("\n", "")
