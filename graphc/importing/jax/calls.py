@@ -141,7 +141,7 @@ def _cotangents(
 
 
 def _struct(atom: Any) -> Any:
-    return jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype)  # type: ignore[no-untyped-call]
+    return jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype)
 
 
 def _function(

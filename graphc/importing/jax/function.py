@@ -91,7 +91,7 @@ def _struct(value: Value, symbols: dict[str, Any]) -> jax.ShapeDtypeStruct:
         axis.constant if axis.constant is not None else read_size(str(axis), symbols)
         for axis in value.shape
     ]
-    return jax.ShapeDtypeStruct(tuple(shape), DTYPES[value.dtype])  # type: ignore[no-untyped-call]
+    return jax.ShapeDtypeStruct(tuple(shape), DTYPES[value.dtype])
 
 
 def _arguments(
