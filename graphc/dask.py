@@ -22,7 +22,7 @@ from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker, NoWorkerError
 from threadpoolctl import threadpool_limits
 
-from graphc.bridges.chunked import Chunked, ChunkError, Part, chunked, with_leaves
+from graphc.bridges.chunked import Chunked, ChunkError, PartialResult, chunked, with_leaves
 from graphc.bridges.tasks import Work, work_of
 from graphc.records import dataclass
 
@@ -40,7 +40,7 @@ LOCAL_CLUSTER = {
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Function:
+class ChunkedFunction:
     """A derived function over arrays of chunks; called as the module's, it returns what that does.
 
     Results with a row for each row are arrays of Dask, computed chunk by chunk when these are.
@@ -77,7 +77,7 @@ class Function:
         inputs = {name: given.pop(name) for name in self.of.inputs}
         return inputs, dict(given)
 
-    def _computed(self, work: Work, task: Delayed) -> Part:
+    def _computed(self, work: Work, task: Delayed) -> PartialResult:
         at = self.at
         if at in LOCAL:
             with ExitStack() as stack:
@@ -114,7 +114,7 @@ def function(
     rows: int | None = None,
     at: Any = None,
     progress: bool = False,
-) -> Function:
+) -> ChunkedFunction:
     """Return a derived function of a module over arrays of chunks.
 
     module    with functions of chunks: `graphc.split("net.graph", "B").module()`
@@ -128,7 +128,7 @@ def function(
     """
     if rows is not None and rows < 1:
         raise ValueError(f"rows: a chunk has at least 1, found {rows}")
-    return Function(module, chunked(module, name), rows, at, progress)
+    return ChunkedFunction(module, chunked(module, name), rows, at, progress)
 
 
 def client_at(at: Any = None) -> Client:

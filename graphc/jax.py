@@ -21,7 +21,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from graphc.bridges.caches import Caches
-from graphc.bridges.described import Described, Function, described
+from graphc.bridges.described import DerivedFunction, Described, described
 from graphc.bridges.shapes import by_name, shapes_of
 from graphc.kinds import BACKWARD
 from graphc.records import dataclass
@@ -56,7 +56,7 @@ class _Bridge:
     """Calls of the module's functions from JAX, as callbacks whose results have known shapes."""
 
     graph: Described
-    one: Function
+    one: DerivedFunction
     dims: Mapping[str, int]
 
     # ---- both modes ----------------------------------------------------------------------------

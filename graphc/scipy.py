@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, sparse
 
-from graphc.bridges.described import Described, Function, by_backward, described, drawn
+from graphc.bridges.described import DerivedFunction, Described, by_backward, described, drawn
 from graphc.records import dataclass, field
 
 Vector = npt.NDArray[np.float64]
@@ -163,7 +163,7 @@ class Problem:
 
     # ---- inside --------------------------------------------------------------------------------
 
-    def _find(self, kinds: Sequence[str]) -> Function | None:
+    def _find(self, kinds: Sequence[str]) -> DerivedFunction | None:
         found = (self.graph.find([kind], self.outputs, self.wrt) for kind in kinds)
         return next((one for one in found if one is not None), None)
 
@@ -180,12 +180,12 @@ class Problem:
             self._seen[name] = key, call(*self._arguments(point), **self.dims)
         return self._seen[name][1]
 
-    def _at(self, x: npt.ArrayLike, found: Function) -> tuple[Any, Any]:
+    def _at(self, x: npt.ArrayLike, found: DerivedFunction) -> tuple[Any, Any]:
         """Return values, or None where it has none, and derivatives."""
         result = self._called(found.name, found.call, x)
         return result if found.kind.has_values else (None, result)
 
-    def _derivative(self, x: npt.ArrayLike, found: Function) -> Any:
+    def _derivative(self, x: npt.ArrayLike, found: DerivedFunction) -> Any:
         return self._at(x, found)[1]
 
     def _joined(self, values: Any) -> Any:
@@ -198,7 +198,7 @@ class Problem:
         """Return a block as a matrix, a row for each element of a path."""
         return np.reshape(block, (np.size(self.start[path]), -1))
 
-    def _matrix(self, found: Any, function: Function) -> Any:
+    def _matrix(self, found: Any, function: DerivedFunction) -> Any:
         """Return a Jacobian as one matrix, where it is not."""
         if not isinstance(found, dict):
             return found
@@ -211,7 +211,7 @@ class Problem:
         ]
         return np.block(rows)
 
-    def _order(self, found: Function) -> npt.NDArray[np.intp]:
+    def _order(self, found: DerivedFunction) -> npt.NDArray[np.intp]:
         """Return where in the function's columns those of the vector are."""
         sizes = {path: np.size(self.start[path]) for path in self.wrt}
         ends = np.cumsum([0, *(sizes[path] for path in found.wrt)])
@@ -219,7 +219,7 @@ class Problem:
         parts = [np.arange(first[path], first[path] + sizes[path]) for path in self.wrt]
         return np.concatenate(parts) if parts else np.zeros(0, np.intp)
 
-    def _columns(self, matrix: Any, found: Function) -> Any:
+    def _columns(self, matrix: Any, found: DerivedFunction) -> Any:
         return matrix if found.wrt == self.wrt else matrix[:, self._order(found)]
 
     def _lacks(self, what: str, kind: str) -> TypeError:

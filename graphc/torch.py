@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphc.bridges.described import Described, Function, described, drawn
+from graphc.bridges.described import DerivedFunction, Described, described, drawn
 from graphc.bridges.shapes import by_name
 from graphc.kinds import BACKWARD
 from graphc.records import dataclass
@@ -60,8 +60,8 @@ class _Bridge:
     """A derived function, that of its second derivatives if there is one, and open dims."""
 
     graph: Described
-    one: Function
-    second: Function | None
+    one: DerivedFunction
+    second: DerivedFunction | None
     dims: Mapping[str, int]
 
     def flattened(self, arguments: Sequence[Any]) -> tuple[tuple[str, ...], list[torch.Tensor]]:

@@ -25,11 +25,11 @@ from graphc.source import Source
 from graphc.views.cost import price
 from graphc.views.report import derivation
 from graphc.views.report import page as pages
-from graphc.views.report.reported import Wish, reported
+from graphc.views.report.reported import PageOptions, reported
 from graphc.views.report.schedule import amount
 
 ROOT = Path(__file__).resolve().parent.parent
-WISH = Wish(Start(0), "a point that was drawn", check=False)
+WISH = PageOptions(Start(0), "a point that was drawn", check=False)
 NET = '''"""A net & a <skip> edge."""
 input x: [4]
 param W: [4, 4]
@@ -47,7 +47,7 @@ output y = sum(x * x)  # </title>
 
 
 @functools.cache
-def page(text: str, level: str = "-O0", wish: Wish = WISH) -> str:
+def page(text: str, level: str = "-O0", wish: PageOptions = WISH) -> str:
     return reported(Compilation(Source("net.graph", text), Options(level=level)), wish).text
 
 
@@ -211,7 +211,7 @@ def test_the_memory_curve_has_the_peak_that_the_module_states() -> None:
 
 
 def test_numbers_at_given_data(tmp_path: Path) -> None:
-    wish = Wish(Start(0, {"x": np.array([3.0, 4.0, 0.0, 0.0])}), "data.npz", check=False)
+    wish = PageOptions(Start(0, {"x": np.array([3.0, 4.0, 0.0, 0.0])}), "data.npz", check=False)
     compilation = Compilation(Source("net.graph", NET), Options())
     tree = Tree(reported(compilation, wish).text)
     rows = {names(one)[0]: text for one, text in tree.within("values", "tr") if names(one)}
@@ -236,7 +236,7 @@ output loss = sum(h)
 
 
 def test_the_gradient_check_tells_both_levels() -> None:
-    tree = Tree(page(NET, "-O2", Wish(Start(0), "", check=True)))
+    tree = Tree(page(NET, "-O2", PageOptions(Start(0), "", check=True)))
     (head, *rows) = [text for _, text in tree.within("check", "tr")]
     assert head == "functionbygap at -O0gap at -O2limit"
     assert [re.sub(r"\d\.\de-\d\d", "#", row) for row in rows] == [
@@ -254,7 +254,7 @@ input x: [3]
 output z = sum(bent(x))
 derive grad z wrt x
 """
-    found = reported(Compilation(Source("net.graph", text), Options()), Wish(Start(0), ""))
+    found = reported(Compilation(Source("net.graph", text), Options()), PageOptions(Start(0), ""))
     assert "E421" in found.text
     assert "✗" in found.text
 
@@ -287,7 +287,7 @@ def test_mistakes_of_syntax_beside_what_can_be_read(text: str) -> None:
 
 
 def test_what_fails_late_leaves_the_other_panels() -> None:
-    wish = Wish(Start(0, {"unknown": np.ones(3)}), "data.npz", check=False)
+    wish = PageOptions(Start(0, {"unknown": np.ones(3)}), "data.npz", check=False)
     found = reported(Compilation(Source("net.graph", NET), Options()), wish)
     assert ["unknown" in str(one) for one in found.mistakes] == [True]
     panels = {attributes.get("id") for _, attributes, _, _ in Tree(found.text).found}

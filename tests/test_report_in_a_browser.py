@@ -19,7 +19,7 @@ from graphc.views.report import page as pages
 from graphc.views.report.links import links_of
 from graphc.views.report.page import Panel, page
 from graphc.views.report.picture import tell_picture
-from graphc.views.report.reported import Wish, reported
+from graphc.views.report.reported import PageOptions, reported
 from graphc.views.report.values import tell_values
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on the PATH to show pages")
@@ -40,7 +40,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def net_page() -> str:
-    wish = Wish(Start(0), "a point that was drawn", check=False)
+    wish = PageOptions(Start(0), "a point that was drawn", check=False)
     compilation = Compilation(Source("net.graph", NET), Options(level="-O2"))
     return reported(compilation, wish).text
 
@@ -390,7 +390,7 @@ def test_a_whole_page_on_three_hundred_values_is_quick(chromium: Browser, tmp_pa
     steps = "\n".join(f"h{n} = dense(h{n - 1}, 3)" for n in range(1, 100))
     text = f"input x: [3]\nh0 = x\n{steps}\noutput y = sum(h99)\nderive grad y wrt params\n"
     compilation = Compilation(Source("net.graph", text), Options(level="-O2"))
-    written = reported(compilation, Wish(Start(0), "", check=False)).text
+    written = reported(compilation, PageOptions(Start(0), "", check=False)).text
     assert len(written.encode()) < 2_000_000
     (tmp_path / "whole.html").write_text(written, encoding="utf-8")
     chromium.open(tmp_path / "whole.html")

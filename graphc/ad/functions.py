@@ -32,7 +32,7 @@ from graphc.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class CutGraph:
     """Forward and backward as two graphs; `cached` are the nodes that backward reads of forward."""
 
     forward: Graph
@@ -105,12 +105,12 @@ def values(outputs: Mapping[str, Node]) -> dict[ResultKey, Node]:
     return {value_of(name): node for name, node in outputs.items()}
 
 
-def _halves(split: Split) -> tuple[Graph, Graph]:
+def _halves(split: CutGraph) -> tuple[Graph, Graph]:
     return split.forward, split.backward
 
 
 @verifying(_halves)
-def cut(graph: Graph, fast: bool = False) -> Split:
+def cut(graph: Graph, fast: bool = False) -> CutGraph:
     """Split a graph in two halves: forward has what the outputs need.
 
     Backward computes the rest from the cotangents and from those forward nodes that it reads,
@@ -121,7 +121,7 @@ def cut(graph: Graph, fast: bool = False) -> Split:
     forward = Graph(FORWARD.name, outputs, graph.names, role=Role.FORWARD)
     backward = replace(graph, name=BACKWARD.name, results=rest, role=Role.BACKWARD)
     made = set(_depending_on_sources(forward) if fast else uses(forward.results.values()))
-    return Split(forward, backward, _residuals(backward, made))
+    return CutGraph(forward, backward, _residuals(backward, made))
 
 
 def adjoint_of(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:

@@ -62,12 +62,12 @@ def report(
     """
     from graphc.checking.point import Start
     from graphc.compile.stages import Compilation
-    from graphc.views.report.reported import Wish, reported
+    from graphc.views.report.reported import PageOptions, reported
 
     chosen = next((one for one in LAYOUTS if one == layout), None)
     if chosen is None:
         raise ValueError(f"layout: {layout!r} is not {' or '.join(LAYOUTS)}")
     source, folder, said = asked_of(graph, options)
-    wish = Wish(Start(seed, at), point_of(at, seed), chosen, check)
+    wish = PageOptions(Start(seed, at), point_of(at, seed), chosen, check)
     found = reported(Compilation(source, said, folder), wish)
     return Report(found.text, found.mistakes)

@@ -20,7 +20,7 @@ from graphc.records import dataclass
 LINE = 64
 """Bytes that arrays of chunks begin at a multiple of, whoever has sent them."""
 
-Part = tuple[Any, ...]
+PartialResult = tuple[Any, ...]
 Leaves = Mapping[tuple[Any, ...], Any]
 
 
@@ -54,24 +54,24 @@ class Chunked:
     count: str
     merged: bool
 
-    def part(self, values: Part) -> Any:
+    def part(self, values: PartialResult) -> Any:
         """Return the record of the module that has these fields."""
         return self._called("part")(*values)
 
-    def combine(self, *parts: Part) -> Part:
+    def combine(self, *parts: PartialResult) -> PartialResult:
         """Merge what chunks contribute, in the order of their rows."""
         return tuple(self._called("combine")(*map(self.part, parts)))
 
-    def finish(self, part: Part) -> Any:
+    def finish(self, part: PartialResult) -> Any:
         """Return what the function returns of what all chunks contribute."""
         return self._called("finish")(self.part(part))
 
-    def contribute(self, arguments: Mapping[str, Any]) -> Part:
+    def contribute(self, arguments: Mapping[str, Any]) -> PartialResult:
         """Return what a chunk contributes."""
         lined_up = {name: _lined_up(value) for name, value in arguments.items()}
         return tuple(self._called("partial")(**lined_up))
 
-    def without_rows(self, part: Part, rows: int | None = None) -> Part:
+    def without_rows(self, part: PartialResult, rows: int | None = None) -> PartialResult:
         """Return a part with no rows in the results that have them; perhaps of so many in all."""
         new = [
             _first(value, self.rows[field], 0) if field in self.rows else value
@@ -81,7 +81,7 @@ class Chunked:
             new[self.fields.index(self.count)] = np.int64(rows)
         return tuple(new)
 
-    def with_rows(self, whole: Part, part: Part) -> Any:
+    def with_rows(self, whole: PartialResult, part: PartialResult) -> Any:
         """Return what the function returns of what all contribute, with the rows of one part."""
         pairs = zip(self.fields, part, whole, strict=True)
         return self.finish(tuple(own if field in self.rows else all_ for field, own, all_ in pairs))

@@ -17,7 +17,7 @@ _FAMILY = re.compile(r"(.*)\b(\d+)\.\.(\d+)\b(.*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class DerivedFunction:
     """A derived function: what it is of, by which paths, and how it is called."""
 
     name: str
@@ -40,8 +40,8 @@ class Described:
     inputs: Mapping[str, str]
     keywords: tuple[str, ...]
     outputs: Mapping[str, str]
-    functions: tuple[Function, ...]
-    backward: Function | None
+    functions: tuple[DerivedFunction, ...]
+    backward: DerivedFunction | None
 
     @property
     def types(self) -> Mapping[str, str]:
@@ -50,7 +50,7 @@ class Described:
         params = {p: kind for path, kind in graph["params"].items() for p in members(path)}
         return {**graph["inputs"], **params, **graph["outputs"]}
 
-    def of(self, name: str) -> Function:
+    def of(self, name: str) -> DerivedFunction:
         """Return the function of this name; raises TypeError where there is none."""
         if name == BACKWARD.name and self.backward is not None:
             return self.backward
@@ -62,7 +62,7 @@ class Described:
 
     def find(
         self, kinds: Collection[str], outputs: Sequence[str], wrt: Collection[str]
-    ) -> Function | None:
+    ) -> DerivedFunction | None:
         """Return the first function of such a kind, of these outputs by just these paths."""
         for one in self.functions:
             right = one.kind.name in kinds and not one.per
@@ -80,10 +80,12 @@ def described(module: ModuleType) -> Described:
     names = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
     paths = tuple(getattr(module, "PARAMETERS", ()))
 
-    def function(name: str, one: Mapping[str, Any]) -> Function:
+    def function(name: str, one: Mapping[str, Any]) -> DerivedFunction:
         wrt = paths if one["wrt"] == "params" else [p for path in one["wrt"] for p in members(path)]
         outputs, call = tuple(one["outputs"]), getattr(module, name)
-        return Function(name, CLAUSES[one["kind"]], outputs, tuple(wrt), one.get("per", ""), call)
+        return DerivedFunction(
+            name, CLAUSES[one["kind"]], outputs, tuple(wrt), one.get("per", ""), call
+        )
 
     stated = graph["backward"]
     return Described(
@@ -117,7 +119,7 @@ def members(path: str) -> list[str]:
     return [f"{before}{number}{after}" for number in range(int(first), int(last) + 1)]
 
 
-def by_backward(graph: Described, output: str) -> Function | None:
+def by_backward(graph: Described, output: str) -> DerivedFunction | None:
     """Return the gradient of a scalar output by `forward`, then `backward`: by all that is by."""
     back = graph.backward
     if back is None or output not in back.outputs or graph.types[output] != "[]":
@@ -132,4 +134,4 @@ def by_backward(graph: Described, output: str) -> Function | None:
         }
         return getattr(out, fields[output]), back.call(cache, **cotangents)
 
-    return Function(BACKWARD.name, KINDS["value_and_grad"], (output,), back.wrt, "", call)
+    return DerivedFunction(BACKWARD.name, KINDS["value_and_grad"], (output,), back.wrt, "", call)

@@ -17,7 +17,7 @@ from dask.delayed import Delayed, delayed
 from distributed import get_worker
 from threadpoolctl import threadpool_limits
 
-from graphc.bridges.chunked import Chunked, Part, leaves, naming
+from graphc.bridges.chunked import Chunked, PartialResult, leaves, naming
 from graphc.records import dataclass, replace
 
 TOGETHER = 8
@@ -88,7 +88,9 @@ class Work:
         )  # fmt: skip
         return first, last, task
 
-    def row_results(self, merged: Part, first: Part) -> dict[tuple[Any, ...], Any]:
+    def row_results(
+        self, merged: PartialResult, first: PartialResult
+    ) -> dict[tuple[Any, ...], Any]:
         """Return arrays of Dask of the results that have rows, by their place."""
         none = leaves(self.of.finish(merged))
         some = leaves(self.of.with_rows(merged, first))
@@ -121,19 +123,21 @@ class Work:
 
 def _contribute(
     of: Chunked, whole: Mapping[str, Any], own: Mapping[str, Any], said: str, rows: bool
-) -> Part:
+) -> PartialResult:
     _one_thread()
     with naming(said):
         part = of.contribute({**whole, **own})
     return part if rows else of.without_rows(part)
 
 
-def _combine(of: Chunked, said: str, parts: Sequence[Part]) -> Part:
+def _combine(of: Chunked, said: str, parts: Sequence[PartialResult]) -> PartialResult:
     with naming(said):
         return of.combine(*parts)
 
 
-def _with_rows(of: Chunked, said: str, whole: Part, part: Part) -> dict[tuple[Any, ...], Any]:
+def _with_rows(
+    of: Chunked, said: str, whole: PartialResult, part: PartialResult
+) -> dict[tuple[Any, ...], Any]:
     with naming(said):
         return leaves(of.with_rows(whole, part))
 

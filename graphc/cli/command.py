@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from graphc.source import did_you_mean
 
-Function = Callable[..., None]
+CommandFunction = Callable[..., None]
 
 
 class Command(click.Command):
@@ -31,7 +31,7 @@ class Command(click.Command):
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
-def command(name: str, *examples: str) -> Callable[[Function], Command]:
+def command(name: str, *examples: str) -> Callable[[CommandFunction], Command]:
     """Return a decorator that makes a command of this name; its help is the docstring."""
     return click.command(name, cls=Command, examples=examples)
 

@@ -65,7 +65,7 @@ def report(
     from graphc.cli.arrays import arrays_of
     from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
-    from graphc.views.report.reported import Wish, reported
+    from graphc.views.report.reported import PageOptions, reported
 
     target = target_of(file, out, ".html")
     try:
@@ -76,7 +76,7 @@ def report(
         raise Exit(1) from None
     where = at or f"a point that was drawn (seed {seed or 0})"
     compilation = Compilation(source, Options(**given), folder_of(file))
-    found = reported(compilation, Wish(place, where, layout, check=not unchecked))
+    found = reported(compilation, PageOptions(place, where, layout, check=not unchecked))
     if target is None:
         click.echo(found.text, nl=False)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from graphc.ad.functions import Split, cut
+from graphc.ad.functions import CutGraph, cut
 from graphc.compile.clauses import Made, winners
 from graphc.compile.functions import plan_function, plan_halves
 from graphc.compile.graphs import both_halves, candidates, passes_of
@@ -32,7 +32,7 @@ class Bounded:
     `made` are those of derived functions by mode before that, `graphs` after it.
     """
 
-    halves: Split
+    halves: CutGraph
     made: Mapping[str, Mapping[str, Made]]
     graphs: Mapping[tuple[str, str], Graph]
     planned: tuple[Planned, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from graphc.ad.functions import Split
+from graphc.ad.functions import CutGraph
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.graph import COTANGENT, TANGENT, Graph, Node
@@ -30,7 +30,7 @@ def sources_of(model: Model, begin: Entry) -> dict[Node, str]:
 
 
 def plan_halves(
-    model: Model, split: Split, begin: Entry, options: Options
+    model: Model, split: CutGraph, begin: Entry, options: Options
 ) -> tuple[Derived, Derived]:
     """Plan forward and backward."""
     outputs, asked = tuple(d.name for d in model.outputs), model.backward

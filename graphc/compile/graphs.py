@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.ad.functions import Split, build_halves, cut
+from graphc.ad.functions import CutGraph, build_halves, cut
 from graphc.compile.clauses import Made, derivatives
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
@@ -30,7 +30,7 @@ def both_halves(model: Model) -> Graph:
     return rewritten(differentiated_halves(model), PASSES)
 
 
-def split_halves(model: Model, options: Options) -> Split:
+def split_halves(model: Model, options: Options) -> CutGraph:
     """Optimise forward and backward as one graph at the level asked for, and cut it in two."""
     whole = rewritten(both_halves(model), passes_of(options, options.at.halves))
     return cut(whole, options.at.planned)

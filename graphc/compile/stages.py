@@ -23,7 +23,7 @@ from graphc.records import replace
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import Parsed, parse_with_recovery, read_source
-from graphc.targets.marks import Written, without_marks
+from graphc.targets.marks import Unmarked, without_marks
 from graphc.targets.numpy.target import NUMPY
 
 
@@ -141,7 +141,7 @@ class Compilation:
         return self.complete if self.options.to.checks else self.programs
 
     @cached_property
-    def written(self) -> Written:
+    def written(self) -> Unmarked:
         """Return the module, verified, and what its lines are of."""
         programs = self.to_write
         with self.open():

@@ -9,7 +9,7 @@ from graphc.importing.grouped import grouped, loop_indices, uses_in
 from graphc.importing.items import (
     Given,
     Item,
-    Part,
+    ModuleCall,
     Repeated,
     Used,
     Value,
@@ -182,8 +182,8 @@ def _output_keys(sheet: Sheet, outputs: Sequence[Value]) -> Iterator[str]:
 
 def by_height(items: Sequence[Item]) -> list[list[Used]]:
     """Return the uses in items, those that hold no others first; one for each part."""
-    heights: dict[Part, int] = {}
-    found: dict[Part, Used] = {}
+    heights: dict[ModuleCall, int] = {}
+    found: dict[ModuleCall, Used] = {}
     for one in uses_in(items):
         inner = [heights[use.part] + 1 for use in uses_in(one.items)]
         heights[one.part] = max(inner, default=0)

@@ -15,7 +15,7 @@ from graphc.importing.items import (
     Given,
     Item,
     Looped,
-    Part,
+    ModuleCall,
     Repeated,
     Used,
     loops,
@@ -41,7 +41,7 @@ class Grouping:
     paths: Mapping[str, str]  # of parameters, by key
     homes: Mapping[str, Collection[str]]  # of parameters, the parts in which all stand that read it
     indices: frozenset[str]  # of the loops around
-    kinds: Mapping[Part, int]  # how often a part of this kind is used
+    kinds: Mapping[ModuleCall, int]  # how often a part of this kind is used
     needed: Collection[str]
     book: Book
 
@@ -81,7 +81,7 @@ def grouped(
     return [*given, *_repeated([one for _, one in built], grouping)]
 
 
-def _parts(item: Item) -> tuple[Part, ...]:
+def _parts(item: Item) -> tuple[ModuleCall, ...]:
     return item.parts if isinstance(item, Computed | Looped) else ()
 
 
@@ -99,7 +99,7 @@ def _built(
 ) -> list[tuple[int, Item]]:
     """Return the items with their places; what is in a part at this depth has that of its last."""
 
-    def part(placed: tuple[int, Item]) -> Part | None:
+    def part(placed: tuple[int, Item]) -> ModuleCall | None:
         parts = _parts(placed[1])
         return parts[depth] if len(parts) > depth else None
 
@@ -119,7 +119,7 @@ def _built(
 
 
 def _used(
-    part: Part, inner: Sequence[tuple[int, Item]], places: range, grouping: Grouping
+    part: ModuleCall, inner: Sequence[tuple[int, Item]], places: range, grouping: Grouping
 ) -> Used | None:
     """Return the use of a part, None where it is not worth a block or cannot be one."""
     items = _with_literals([one for _, one in inner], grouping)

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.elaborate.build import elaborate
 from graphc.importing.file import file_of
-from graphc.importing.items import Computed, Item, Looped, Part, Value
+from graphc.importing.items import Computed, Item, Looped, ModuleCall, Value
 from graphc.importing.naming import name_for
 from graphc.importing.sheet import Sheet
 from graphc.ir.session import Session
@@ -63,7 +63,7 @@ def _text(
     return written()
 
 
-def _parts(item: Item) -> tuple[Part, ...]:
+def _parts(item: Item) -> tuple[ModuleCall, ...]:
     if isinstance(item, Looped):
         return (*item.parts, *(part for one in item.body for part in _parts(one)))
     return item.parts if isinstance(item, Computed) else ()

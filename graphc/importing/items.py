@@ -42,7 +42,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ModuleCall:
     """A call of a part of the source, such as a module or a function that is compiled on its own.
 
     `path` is that of the part, in which its parameters lie, and empty for a function.
@@ -69,7 +69,7 @@ class Computed:
     keys: tuple[str, ...]
     expr: tree.Expr
     literal: bool = False  # is it known when compiling, and so written where it is used?
-    parts: tuple[Part, ...] = ()  # of the source that it stands in, from the outside
+    parts: tuple[ModuleCall, ...] = ()  # of the source that it stands in, from the outside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +86,7 @@ class Looped:
     nexts: tuple[Value, ...]
     collects: tuple[Value, ...]
     until: Value | None
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ModuleCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +108,7 @@ class Used:
     """
 
     keys: tuple[str, ...]
-    part: Part
+    part: ModuleCall
     items: tuple[Item, ...]
     arguments: tuple[str, ...]
     own: tuple[str, ...]

@@ -23,7 +23,7 @@ from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope
 from graphc.elaborate.names.standard import StandardBlocks
 from graphc.elaborate.statements.body import run_body
 from graphc.elaborate.values.values import to_node
-from graphc.importing.items import Computed, Given, Item, Looped, Part, Stated, Value
+from graphc.importing.items import Computed, Given, Item, Looped, ModuleCall, Stated, Value
 from graphc.importing.terms import Drawer, expression_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, Node, source
@@ -50,9 +50,13 @@ class Book:
     mistakes: list[Diagnostic] = field(default_factory=list)
     arrays: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)  # of parameters, by key
     names: dict[str, str] = field(default_factory=dict)  # what the source calls values, by key
-    inside: dict[tuple[Part, str], str] = field(default_factory=dict)  # what a part calls them
-    ports: dict[Part, tuple[str, ...]] = field(default_factory=dict)  # what a function is given
-    rules: dict[Part, list[Stated]] = field(default_factory=dict)
+    inside: dict[tuple[ModuleCall, str], str] = field(
+        default_factory=dict
+    )  # what a part calls them
+    ports: dict[ModuleCall, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # what a function is given
+    rules: dict[ModuleCall, list[Stated]] = field(default_factory=dict)
     types: dict[str, Type] = field(default_factory=dict)  # of values, by key
 
     def report(self, found: Diagnostic) -> None:
@@ -72,7 +76,9 @@ class Sheet:
     def __init__(self, book: Book, scope: Scope, place: Span, outer: Sheet | None = None) -> None:
         self.book, self.scope, self.place, self.outer = book, scope, place, outer
         self.items: list[Item] = []
-        self.parts: tuple[Part, ...] = ()  # of the source that are being read, from the outside
+        self.parts: tuple[
+            ModuleCall, ...
+        ] = ()  # of the source that are being read, from the outside
         self.clauses: tuple[tree.Derive, ...] = ()
 
     @contextmanager
@@ -104,13 +110,13 @@ class Sheet:
             self.book.names.setdefault(value.key, name)
 
     @property
-    def part(self) -> Part | None:
+    def part(self) -> ModuleCall | None:
         """Return the part of the source that is being read, also around a loop."""
         if self.parts:
             return self.parts[-1]
         return None if self.outer is None else self.outer.part
 
-    def enter(self, part: Part, given: Sequence[tuple[str, Value]]) -> None:
+    def enter(self, part: ModuleCall, given: Sequence[tuple[str, Value]]) -> None:
         """Take down what a function is given, and what it calls that."""
         self.book.inside.update({(part, value.key): name for name, value in given})
         self.book.ports[part] = tuple(dict.fromkeys(value.key for _, value in given))
@@ -127,7 +133,7 @@ class Sheet:
         stated.append(Stated(kind, of.key, rule.key))
 
     @contextmanager
-    def within(self, *parts: Part) -> Iterator[None]:
+    def within(self, *parts: ModuleCall) -> Iterator[None]:
         """Make what is written inside belong to parts of the source."""
         before, self.parts = self.parts, (*self.parts, *parts)
         try:

@@ -18,7 +18,7 @@ from graphc.importing.items import (
     Given,
     Item,
     Looped,
-    Part,
+    ModuleCall,
     Repeated,
     Used,
     live,
@@ -46,8 +46,8 @@ class Shared:
     book: Book
     params: Collection[str]
     dims: Sequence[str]
-    applied: dict[Part, Applied] = field(default_factory=dict)
-    writings: dict[Part, Writing] = field(default_factory=dict)
+    applied: dict[ModuleCall, Applied] = field(default_factory=dict)
+    writings: dict[ModuleCall, Writing] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Writing:
     called: dict[str, str] = field(default_factory=dict)
     inlined: dict[str, tree.Expr] = field(default_factory=dict)
     instances: dict[str, str] = field(default_factory=dict)  # uses of blocks, by path of the part
-    entered: dict[str, Part] = field(default_factory=dict)  # what stands under them
+    entered: dict[str, ModuleCall] = field(default_factory=dict)  # what stands under them
 
     def take_given(self, items: Sequence[Item]) -> None:
         """Give inputs, parameters and indices of loops their names before all others."""

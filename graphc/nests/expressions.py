@@ -24,7 +24,7 @@ from graphc.nests.nest import (
     cast,
     dtype_of,
 )
-from graphc.nests.places import PLACES, Part, offset, reshaped, stretched
+from graphc.nests.places import PLACES, Subarray, offset, reshaped, stretched
 from graphc.records import dataclass, field
 
 OWN = frozenset({"sigmoid", "softplus"})
@@ -113,7 +113,7 @@ class Writer:
         match kernel:
             case View(place):
                 whole = node.args[0]
-                part = Part(node, whole.shape, node.shape, self.nowhere)
+                part = Subarray(node, whole.shape, node.shape, self.nowhere)
                 return self.element(whole, PLACES[place](part, at))
             case Elementwise():
                 return self.applied(kernel, node, at)
@@ -151,7 +151,7 @@ class Writer:
 
     def taken(self, node: Node, place: Place, at: Index) -> Expr:
         whole, *indices = node.args
-        part = Part(node, whole.shape, node.shape, self.position_by(indices))
+        part = Subarray(node, whole.shape, node.shape, self.position_by(indices))
         return self.element(whole, PLACES[place](part, at))
 
     def position_by(self, indices: list[Node]) -> Callable[[int, Index, Dim], Dim]:

@@ -13,7 +13,7 @@ from graphc.ir.kernel import Place, Put
 from graphc.ir.types import Shape, broadcast
 from graphc.nests.expressions import Writer, apply
 from graphc.nests.nest import Apply, Assign, Expr, Index, Number, Size, Value, cast
-from graphc.nests.places import PLACES, Part, items, stretched
+from graphc.nests.places import PLACES, Subarray, items, stretched
 from graphc.nests.reductions import start_of
 from graphc.nests.works import EXTREMES, SAME, Works, axes_of
 from graphc.ops.shape.assemble import is_complete
@@ -59,7 +59,7 @@ def put_one(
     there."""
     axes, at = axes_of(shape)
     writer = works.writer()
-    part = Part(node, node.shape, shape, writer.position_by(indices))
+    part = Subarray(node, node.shape, shape, writer.position_by(indices))
     element: Expr = cast(writer.element(put, stretched(at, put.shape)), value.dtype)
     there = PLACES[place](part, at)
     if fold:

@@ -19,7 +19,7 @@ Position = Callable[[int, Index, Dim], Dim]
 about: the position, counted from the front."""
 
 
-class Part(NamedTuple):
+class Subarray(NamedTuple):
     """A node that reads a part of an array, or writes it."""
 
     node: Node
@@ -110,27 +110,27 @@ def items(chosen: Sequence[tuple[str, Any]], at: Index) -> Index:
     return tuple(found)
 
 
-def _permuted(part: Part, at: Index) -> Index:
+def _permuted(part: Subarray, at: Index) -> Index:
     axes = part.node.attrs["axes"]
     return tuple(at[axes.index(axis)] for axis in range(len(axes)))
 
 
-def _expanded(part: Part, at: Index) -> Index:
+def _expanded(part: Subarray, at: Index) -> Index:
     axes = part.node.attrs["axes"]
     return tuple(one for axis, one in enumerate(at) if axis not in axes)
 
 
-def _diagonal(part: Part, at: Index) -> Index:
+def _diagonal(part: Subarray, at: Index) -> Index:
     shift = part.node.attrs["offset"]
     return (*at[:-1], at[-1] + max(-shift, 0), at[-1] + max(shift, 0))
 
 
-def _letters(part: Part, at: Index) -> Index:
+def _letters(part: Subarray, at: Index) -> Index:
     named = dict(zip(part.node.attrs["part"], at, strict=True))
     return tuple(named[letter] for letter in part.node.attrs["whole"])
 
 
-def _windows(part: Part, at: Index) -> Index:
+def _windows(part: Subarray, at: Index) -> Index:
     stride, dilation = part.node.attrs["stride"], part.node.attrs["dilation"]
     rank = len(stride)
     counted, inside = at[len(at) - 2 * rank : len(at) - rank], at[len(at) - rank :]
@@ -138,11 +138,11 @@ def _windows(part: Part, at: Index) -> Index:
     return (*at[: len(at) - 2 * rank], *(n * s + k * d for n, s, k, d in steps))
 
 
-def _label(part: Part, at: Index) -> Index:
+def _label(part: Subarray, at: Index) -> Index:
     return (*at, part.position(0, at, part.whole[-1]))
 
 
-def _axis(part: Part, at: Index) -> Index:
+def _axis(part: Subarray, at: Index) -> Index:
     axis, count = part.node.attrs["axis"], len(named_by(part.node))
     after = axis + len(part.part) - len(part.whole) + count
     sizes = enumerate(part.whole[axis : axis + count])
@@ -150,21 +150,21 @@ def _axis(part: Part, at: Index) -> Index:
     return (*at[:axis], *named, *at[after:])
 
 
-def _along(part: Part, at: Index) -> Index:
+def _along(part: Subarray, at: Index) -> Index:
     axis = part.node.attrs["axis"]
     return (*at[:axis], part.position(0, at, part.whole[axis]), *at[axis + 1 :])
 
 
-def _entries(part: Part, at: Index) -> Index:
+def _entries(part: Subarray, at: Index) -> Index:
     rows, columns = part.whole
     return (part.position(0, at, rows), part.position(1, at, columns))
 
 
-def _vector(part: Part, at: Index) -> Index:
+def _vector(part: Subarray, at: Index) -> Index:
     return (part.position(0, at, part.whole[0]),)
 
 
-PLACES: Mapping[Place, Callable[[Part, Index], Index]] = {
+PLACES: Mapping[Place, Callable[[Subarray, Index], Index]] = {
     "same": lambda part, at: at,
     "rows": lambda part, at: at,
     "first": lambda part, at: at,

@@ -200,7 +200,7 @@ def _gaps(node: Node) -> tuple[Dim, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class MatrixFunction:
     """A function of matrices in C: the sizes that it takes, how many axes its arguments and its
     result have, in how much it computes, and whether it returns a status.
 
@@ -215,27 +215,27 @@ class Function:
     gives: int = 2
 
 
-MATRICES: Mapping[str, Function] = {
-    "linalg.cholesky": Function("gc_cholesky", None, of_status=True),
-    "linalg.inv": Function("gc_inv", lambda n: n * n, of_status=True),
-    "linalg.solve": Function("gc_solve", lambda n, m: n * n, of_status=True, sizes=_solved),
-    "linalg.det": Function("gc_det", lambda n: n * n, gives=0),
-    "logdet": Function("gc_logdet", lambda n: n * n, gives=0),
-    "cofactors": Function("gc_cofactors", lambda n: n * n + 2 * n),
-    "minors": Function("gc_minors", lambda n: 2 * n * n + 2 * n),
-    "linalg.eigvalsh": Function("gc_eigvalsh", lambda n: n * n, gives=1),
-    "eigenvectors": Function("gc_eigenvectors", lambda n: 2 * n * n + n),
-    "inverse_gaps": Function("gc_inverse_gaps", sizes=_gaps, takes=1),
-    "linalg.svdvals": Function(
+MATRICES: Mapping[str, MatrixFunction] = {
+    "linalg.cholesky": MatrixFunction("gc_cholesky", None, of_status=True),
+    "linalg.inv": MatrixFunction("gc_inv", lambda n: n * n, of_status=True),
+    "linalg.solve": MatrixFunction("gc_solve", lambda n, m: n * n, of_status=True, sizes=_solved),
+    "linalg.det": MatrixFunction("gc_det", lambda n: n * n, gives=0),
+    "logdet": MatrixFunction("gc_logdet", lambda n: n * n, gives=0),
+    "cofactors": MatrixFunction("gc_cofactors", lambda n: n * n + 2 * n),
+    "minors": MatrixFunction("gc_minors", lambda n: 2 * n * n + 2 * n),
+    "linalg.eigvalsh": MatrixFunction("gc_eigvalsh", lambda n: n * n, gives=1),
+    "eigenvectors": MatrixFunction("gc_eigenvectors", lambda n: 2 * n * n + n),
+    "inverse_gaps": MatrixFunction("gc_inverse_gaps", sizes=_gaps, takes=1),
+    "linalg.svdvals": MatrixFunction(
         "gc_svdvals", lambda m, n: 2 * m * n, of_status=True, sizes=_oblong, gives=1
     ),
-    "singular_vectors": Function(
+    "singular_vectors": MatrixFunction(
         "gc_singular_vectors", lambda m, n: 2 * m * n + m, of_status=True, sizes=_oblong
     ),
-    "pinv": Function("gc_pinv", lambda m, n: 2 * m * n + m, of_status=True, sizes=_oblong),
-    "orthonormal": Function("gc_orthonormal", lambda m, n: m * n + n, sizes=_oblong),
-    "expm": Function("gc_expm", lambda n: 7 * n * n, of_status=True),
-    "moved_expm": Function("gc_moved_expm", lambda n: 36 * n * n, of_status=True),
+    "pinv": MatrixFunction("gc_pinv", lambda m, n: 2 * m * n + m, of_status=True, sizes=_oblong),
+    "orthonormal": MatrixFunction("gc_orthonormal", lambda m, n: m * n + n, sizes=_oblong),
+    "expm": MatrixFunction("gc_expm", lambda n: 7 * n * n, of_status=True),
+    "moved_expm": MatrixFunction("gc_moved_expm", lambda n: 36 * n * n, of_status=True),
 }
 
 

@@ -20,7 +20,7 @@ from graphc.source import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class PythonFloats:
     """What a function of Python's own floats needs beside its program.
 
     `unpacked` are the names of the numbers of its array arguments, by variable, as a pattern; of an
@@ -89,7 +89,7 @@ class Derived:
     work: Dim = field(default_factory=lambda: Dim.of(0))
     others: tuple[Derived, ...] = ()
     destinations: Mapping[str, str] = field(default_factory=dict)
-    numbers: Numbers | None = None
+    numbers: PythonFloats | None = None
     called: str = ""
     elsewhere: Elsewhere | None = None
     printed: Printed | None = None

@@ -49,7 +49,7 @@ def without_statements(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Unmarked:
     """A text without marks, and what they said by line, counted from 1.
 
     `places` are those in the graph, as `net.graph:3`, `statements` the numbers of statements.
@@ -60,7 +60,7 @@ class Written:
     statements: Mapping[int, int]
 
 
-def without_marks(text: str) -> Written:
+def without_marks(text: str) -> Unmarked:
     """Take the marks out of a text."""
     lines = text.split("\n")
     places: dict[int, str] = {}
@@ -75,4 +75,4 @@ def without_marks(text: str) -> Written:
             places[number] = found[1]
             line = _MARK.sub("", _ALONE.sub("", line))
         lines[number - 1] = line
-    return Written("\n".join(lines), places, statements)
+    return Unmarked("\n".join(lines), places, statements)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from graphc.elaborate.calls.binding import evaluate_call
-from graphc.elaborate.expressions.subscripts import Part, evaluate_subscript
+from graphc.elaborate.expressions.subscripts import IndexValue, evaluate_subscript
 from graphc.elaborate.names.hints import MEMBERS
 from graphc.elaborate.names.scope import (
     Context,
@@ -171,7 +171,7 @@ def _call(context: Context, scope: Scope, expr: tree.Call) -> Task:
 
 def _subscript(context: Context, scope: Scope, expr: tree.Subscript) -> Task:
     value = yield expr.value
-    parts: list[Part] = []
+    parts: list[IndexValue] = []
     for index in expr.indices:
         if isinstance(index, tree.Slice):
             bounds = []

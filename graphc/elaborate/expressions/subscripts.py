@@ -21,11 +21,11 @@ from graphc.source import Span
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of
 
-Part = tuple[tree.Index, Any]
+IndexValue = tuple[tree.Index, Any]
 
 
 def evaluate_subscript(
-    context: Context, expr: tree.Subscript, value: Any, parts: Sequence[Part]
+    context: Context, expr: tree.Subscript, value: Any, parts: Sequence[IndexValue]
 ) -> Any:
     """Evaluate `value[parts]`, of a tensor or of a list known at compile time."""
     if isinstance(value, tuple):
@@ -40,7 +40,7 @@ def evaluate_subscript(
 
 
 def _list_item(
-    context: Context, expr: tree.Subscript, value: tuple[Any, ...], parts: Sequence[Part]
+    context: Context, expr: tree.Subscript, value: tuple[Any, ...], parts: Sequence[IndexValue]
 ) -> Any:
     if len(parts) != 1 or isinstance(parts[0][0], tree.Dots | tree.NewAxis):
         raise mistake("E308", "a list takes one index", expr.span)
@@ -65,7 +65,7 @@ def _integer(context: Context, value: Any, span: Span) -> int:
     return known
 
 
-def _expand_dots(span: Span, value: Node, parts: Sequence[Part]) -> list[Part]:
+def _expand_dots(span: Span, value: Node, parts: Sequence[IndexValue]) -> list[IndexValue]:
     """Write `...` out, behind itself, so that there is a part for each axis and new axis."""
     given = sum(not isinstance(part, tree.Dots | tree.NewAxis) for part, _ in parts)
     dots = [i for i, (part, _) in enumerate(parts) if isinstance(part, tree.Dots)]
@@ -75,14 +75,14 @@ def _expand_dots(span: Span, value: Node, parts: Sequence[Part]) -> list[Part]:
         raise mistake(
             "E308", f"{given} indices for {value.type}, which has {value.rank} axes", span
         )
-    whole: list[Part] = [(tree.Slice(span, None, None, None), (None, None, None))] * (
+    whole: list[IndexValue] = [(tree.Slice(span, None, None, None), (None, None, None))] * (
         value.rank - given
     )
     place = dots[0] + 1 if dots else len(parts)
     return [*parts[:place], *whole, *parts[place:]]
 
 
-def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) -> Node:
+def _tensor(context: Context, span: Span, value: Node, parts: Sequence[IndexValue]) -> Node:
     """Take positions and ranges first, then gather by tensors, then insert new axes.
 
     Where the tensors stand one behind the other, what they name comes in their place; where

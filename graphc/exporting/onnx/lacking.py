@@ -26,7 +26,7 @@ RENAMED = {
 """What functions of NumPy are called by kernels, where that is another name."""
 
 
-class Written(NDArrayOperatorsMixin):
+class ModelValue(NDArrayOperatorsMixin):
     """A value of a model that is being written."""
 
     def __init__(self, w: Writing, name: str, formulas: Mapping[str, Formula]) -> None:
@@ -44,15 +44,15 @@ class Written(NDArrayOperatorsMixin):
             return NotImplemented
         return self._made(formula(self.w, *map(self._named, given)))
 
-    def __getitem__(self, place: tuple[()]) -> Written:
+    def __getitem__(self, place: tuple[()]) -> ModelValue:
         assert place == ()
         return self
 
-    def _made(self, name: str) -> Written:
-        return Written(self.w, name, self.formulas)
+    def _made(self, name: str) -> ModelValue:
+        return ModelValue(self.w, name, self.formulas)
 
     def _named(self, value: Any) -> str:
-        return value.name if isinstance(value, Written) else self.w.number(value)
+        return value.name if isinstance(value, ModelValue) else self.w.number(value)
 
 
 def lacking(formulas: Mapping[str, Formula]) -> dict[str, Formula]:
@@ -60,7 +60,7 @@ def lacking(formulas: Mapping[str, Formula]) -> dict[str, Formula]:
 
     def stated(function: Callable[..., Any]) -> Formula:
         def write(w: Writing, x: str, *numbers: Any) -> str:
-            found = function(Written(w, x, formulas), *numbers)
+            found = function(ModelValue(w, x, formulas), *numbers)
             name: str = found.name
             return name
 

@@ -50,7 +50,7 @@ def write_loop(w: Writing, node: Node, write: WriteNodes) -> None:
         ends, stacks = made[: len(names)], made[len(names) :]
         w.shared.ends[node] = [*ends, *(_turned(w, one, loop) for one in stacks)]
         return
-    bound = Bound(step, count, _going_on(inner, loop))
+    bound = LoopNames(step, count, _going_on(inner, loop))
     made = _bounded(w, inner, bound, (starts, states, infos))
     ends, taken, stacks = made[: len(names)], made[len(names)], made[len(names) + 1 :]
     whole = [
@@ -65,7 +65,7 @@ def _info(w: Writing, name: str, type: Type) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class LoopNames:
     """The names of the step, of how many there may be, and of whether another one follows."""
 
     step: str
@@ -81,7 +81,7 @@ def _going_on(inner: Writing, loop: Loop) -> str:
 
 
 def _bounded(
-    w: Writing, inner: Writing, bound: Bound, parts: tuple[list[str], list[Any], list[Any]]
+    w: Writing, inner: Writing, bound: LoopNames, parts: tuple[list[str], list[Any], list[Any]]
 ) -> list[str]:
     """Write a Loop, which counts its steps behind what it carries."""
     starts, states, infos = parts

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from graphc.importing.items import Part, Value
+from graphc.importing.items import ModuleCall, Value
 from graphc.importing.jax.reading import Given, Reading, of
 
 Meaning = Callable[[Reading, list[Any]], Any]
@@ -57,13 +57,13 @@ def _call(reading: Reading, *operands: Given, equation: Any) -> Any:
         return reading.read(plain, getattr(inner, "consts", ()), operands)
 
 
-def _own_function(reading: Reading, jaxpr: Any, operands: tuple[Given, ...]) -> list[Part]:
+def _own_function(reading: Reading, jaxpr: Any, operands: tuple[Given, ...]) -> list[ModuleCall]:
     """Return the part that a function of the user's own is, none for one of libraries."""
     info = getattr(jaxpr, "debug_info", None)
     name, _, place = str(getattr(info, "func_src_info", "") or "").partition(" at ")
     if "<" in name or not reading.places.is_users(place.rpartition(":")[0]):
         return []
-    part = Part("", name, str(next(reading.calls)))
+    part = ModuleCall("", name, str(next(reading.calls)))
     names = [str(one).split("[")[0] for one in getattr(info, "arg_names", None) or ()]
     given = [pair for pair in zip(names, operands, strict=False) if isinstance(pair[1], Value)]
     reading.sheet.enter(part, [(name, one) for name, one in given if name.isidentifier()])

@@ -13,7 +13,7 @@ from jax._src import source_info_util
 
 from graphc.elaborate.names.scope import Mistake
 from graphc.importing.dtypes import KINDS
-from graphc.importing.items import Part, Value
+from graphc.importing.items import ModuleCall, Value
 from graphc.importing.python.places import Places
 from graphc.importing.sheet import Sheet
 from graphc.importing.sizes import read_size
@@ -65,7 +65,7 @@ class Reading:
         def given(atom: Any) -> Given:
             return np.asarray(atom.val) if hasattr(atom, "val") else found[atom]
 
-        scopes = list[tuple[str, Part]]()
+        scopes = list[tuple[str, ModuleCall]]()
         for equation in jaxpr.eqns:
             scopes = self.entered(scopes, scope_names(equation))
             place = self.place(equation) or self.sheet.place
@@ -96,13 +96,13 @@ class Reading:
         return results
 
     def entered(
-        self, before: Sequence[tuple[str, Part]], names: Sequence[str]
-    ) -> list[tuple[str, Part]]:
+        self, before: Sequence[tuple[str, ModuleCall]], names: Sequence[str]
+    ) -> list[tuple[str, ModuleCall]]:
         """Return the scopes around an equation, by name; those that the last one stands in stay."""
         same = 0
         while same < min(len(before), len(names)) and before[same][0] == names[same]:
             same += 1
-        new = [(one, Part("", kind_of(one), str(next(self.calls)))) for one in names[same:]]
+        new = [(one, ModuleCall("", kind_of(one), str(next(self.calls)))) for one in names[same:]]
         return [*before[:same], *new]
 
     def unknown(self, aval: Any) -> Value:

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Any
 
-from graphc.importing.items import Part
+from graphc.importing.items import ModuleCall
 
 AUTOMATIC = re.compile(r"\d+|.*_output_\d+|val_\d+|.*/.*|_.*|onnx::.*|t\d+")
 """Names that exporters make up, which say nothing."""
@@ -21,7 +21,7 @@ def is_made_up(name: str, proto: Any) -> bool:
     return made_up or name in last or (bool(last) and plain == "getitem")
 
 
-def parts_of(proto: Any) -> list[Part]:
+def parts_of(proto: Any) -> list[ModuleCall]:
     """Return the modules that a node stands in, from the outside, as exporters of PyTorch say it.
 
     They say it beside the node, or in its name: `/layers.0/norm/Sub`.
@@ -31,15 +31,15 @@ def parts_of(proto: Any) -> list[Part]:
     if paths:
         kinds = _listed(beside.get("pkg.torch.onnx.class_hierarchy", "")) or paths
         named = zip(paths[:-1], kinds[:-1], strict=False)
-        return [Part(path.partition("@")[0], kind, path) for path, kind in named if path]
+        return [ModuleCall(path.partition("@")[0], kind, path) for path, kind in named if path]
     words = proto.name.split("/")[1:-1] if proto.name.startswith("/") else []
-    found, outer, before = list[Part](), "", ""
+    found, outer, before = list[ModuleCall](), "", ""
     for word, following in zip(words, [*words[1:], ""], strict=False):
         if not (before and word.startswith(f"{before}.")):  # what a list holds is called after it
             outer = found[-1].path if found else ""
         path, before = f"{outer}.{word}".lstrip("."), word
         holds = following.startswith(f"{word}.")
-        found.append(Part(path, "Sequential" if holds else _kind(word), path))
+        found.append(ModuleCall(path, "Sequential" if holds else _kind(word), path))
     return found
 
 

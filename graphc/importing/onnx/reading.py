@@ -10,7 +10,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from graphc.elaborate.names.scope import Mistake
-from graphc.importing.items import Part, Value
+from graphc.importing.items import ModuleCall, Value
 from graphc.importing.onnx.evaluating import folded
 from graphc.importing.onnx.modules import AUTOMATIC, is_made_up, parts_of
 from graphc.importing.sheet import Sheet
@@ -183,7 +183,7 @@ class Reading:
         for one in function.attribute_proto:
             attributes.setdefault(one.name, one)
         opset = self.opset
-        parts = [Part("", node.op, node.proto.output[0])] if self.is_own(node) else []
+        parts = [ModuleCall("", node.op, node.proto.output[0])] if self.is_own(node) else []
         self.opset = max(
             (one.version for one in function.opset_import if not one.domain), default=opset
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from graphc.elaborate.names.scope import Mistake
-from graphc.importing.items import Part, Value
+from graphc.importing.items import ModuleCall, Value
 from graphc.importing.python.places import Places
 from graphc.importing.sheet import Sheet
 from graphc.importing.sizes import read_size
@@ -127,7 +127,7 @@ class Reading:
                 source = self.places.source(match["file"])
                 yield self.places.line(source, int(match["line"]))
 
-    def name(self, value: Value, frames: Sequence[Span], parts: Sequence[Part]) -> None:
+    def name(self, value: Value, frames: Sequence[Span], parts: Sequence[ModuleCall]) -> None:
         """Call a value as its line does, where it is the last of this line; in each module anew."""
         own = [None, *(one for one in parts if not _is_librarys(one))]
         if len(frames) != len(own):  # functions between modules: the innermost line is the module's
@@ -149,11 +149,11 @@ class Reading:
                 self.named[at] = value.key
 
 
-def parts_of(node: Any) -> list[Part]:
+def parts_of(node: Any) -> list[ModuleCall]:
     """Return the modules that a node stands in, from the outside; the whole is none."""
     stack = node.meta.get("nn_module_stack") or {}
     return [
-        Part(path.partition("@")[0], kind if isinstance(kind, str) else _class(kind), call)
+        ModuleCall(path.partition("@")[0], kind if isinstance(kind, str) else _class(kind), call)
         for call, (path, kind) in stack.items()
         if path and not call.startswith("_empty")
     ]
@@ -163,7 +163,7 @@ def _class(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _is_librarys(part: Part) -> bool:
+def _is_librarys(part: ModuleCall) -> bool:
     return part.kind.startswith("torch.")
 
 

@@ -17,7 +17,7 @@ from graphc.ops.cost import CALL
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.storage import results_to_copy
 from graphc.ops.workspace import NOTHING
-from graphc.plan.buffers.temporaries import Objects, Value, Where, evaluate, most
+from graphc.plan.buffers.temporaries import Evaluated, Objects, Where, evaluate, most
 from graphc.plan.lower import made as made_by
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage
 from graphc.records import dataclass, field
@@ -156,7 +156,7 @@ class _Walk:
         self.peak = most((self.peak, amount))
         return amount
 
-    def value(self, root: Node, variables: Mapping[Node, str], placed: bool = False) -> Value:
+    def value(self, root: Node, variables: Mapping[Node, str], placed: bool = False) -> Evaluated:
         """Evaluate a node from variables, into memory of its own unless that is `placed`."""
         return evaluate(root, self._named(root, variables), self.size, placed)
 

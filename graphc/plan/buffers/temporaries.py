@@ -31,7 +31,7 @@ Objects = frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class Evaluated:
     """What an expression comes to: memory that has a name, new memory, and the most meanwhile."""
 
     objects: Objects = frozenset()
@@ -44,21 +44,21 @@ def evaluate(
     named: Callable[[Node], Objects | None],
     size: Callable[[Node], Dim],
     placed: bool = False,
-) -> Value:
+) -> Evaluated:
     """Evaluate what it takes to compute a node, unless `placed` into memory of its own.
 
     `named` is the memory of what a variable holds; None where an expression computes it.
     """
-    known: dict[Node, Value] = {}
+    known: dict[Node, Evaluated] = {}
     for node in arguments_first([root], Where(named)):
-        args = [known.get(arg) or Value(named(arg) or frozenset()) for arg in node.args]
+        args = [known.get(arg) or Evaluated(named(arg) or frozenset()) for arg in node.args]
         known[node] = _compute(node, args, size, placed and node is root)
     return known[root]
 
 
 def _compute(
-    node: Node, args: Sequence[Value], size_of: Callable[[Node], Dim], placed: bool
-) -> Value:
+    node: Node, args: Sequence[Evaluated], size_of: Callable[[Node], Dim], placed: bool
+) -> Evaluated:
     """Evaluate one operation: arguments one after the other, then together with the result."""
     size = size_of(node)
     held, peak = NOTHING, NOTHING
@@ -72,15 +72,15 @@ def _compute(
     seen = seen_in(node)
     if seen is not None:
         of = args[node.args.index(seen)]
-        return Value(of.objects, of.new, peak)
+        return Evaluated(of.objects, of.new, peak)
     if node.static or (not node.args and node.op in SOURCES):
-        return Value(peak=peak)
+        return Evaluated(peak=peak)
     own = NOTHING if placed or node.op is accumulate else size
     slots = OPERATORS.get(node.op.kernel, ())
     if _is_large(size) and any(args[slot].new == size for slot in slots):
         own = NOTHING
     during = held + own + workspace(node, size_of)
-    return Value(new=NOTHING if placed else size, peak=most((peak, during)))
+    return Evaluated(new=NOTHING if placed else size, peak=most((peak, during)))
 
 
 def _is_large(size: Dim) -> bool:

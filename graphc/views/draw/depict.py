@@ -118,7 +118,7 @@ Ends = tuple[Node, Node, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class OperandEdge:
     """An edge for one operand; `at` is what of the box is read, plain if whole or each step's."""
 
     edge: Edge
@@ -135,7 +135,7 @@ def _joined(
     active: Collection[Node],
 ) -> dict[Ends, Edge]:
     """Return the edges between boxes; one for all operands that a box reads of another one."""
-    edges: dict[Ends, list[Reading]] = {}
+    edges: dict[Ends, list[OperandEdge]] = {}
     for box in values.boxes:
         for parent, reading in _edges(values, wording, box, found[box], skips, ids):
             if box not in active or parent not in active:
@@ -144,7 +144,7 @@ def _joined(
     return {ends: _one(each) for ends, each in edges.items()}
 
 
-def _one(readings: Sequence[Reading]) -> Edge:
+def _one(readings: Sequence[OperandEdge]) -> Edge:
     """Return an edge for several operands; what comes back to the same place adds up."""
     labels = dict.fromkeys(one.edge.label for one in readings if one.edge.label)
     pulled: dict[str, list[str]] = {}
@@ -217,7 +217,7 @@ def _edges(
     found: Local | None,
     skips: Collection[tuple[Node, Node]],
     ids: Mapping[Node, str],
-) -> Iterator[tuple[Node, Reading]]:
+) -> Iterator[tuple[Node, OperandEdge]]:
     """Yield what a box reads, each with the box that it is read of."""
     for operand in values.operands(box):
         handed = found is None and (box in values.starts or box in values.results)
@@ -242,7 +242,7 @@ def _edges(
             if parent.op is PARAMETER:
                 role, label = "parameter", ""
             edge = Edge(ids[parent], ids[box], role, label, back, told)
-            yield parent, Reading(edge, at, plain)
+            yield parent, OperandEdge(edge, at, plain)
     if box in values.returns:
         for parent in values.behind(values.returns[box]):
             if parent is box:
@@ -251,7 +251,7 @@ def _edges(
             role, label = ("carried", "") if inside else ("data", type_text(box.type))
             told = "to the next step"
             edge = Edge(ids[parent], ids[box], role, label, BACK, told, returns=inside)
-            yield parent, Reading(edge, wording.label(parent))
+            yield parent, OperandEdge(edge, wording.label(parent))
 
 
 def _steps_that_share(values: Values, parent: Node, box: Node, operand: Node) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ WHOLE = ":"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Selection:
     """Places on the axes of a node, chosen by the steps of loops."""
 
     of: Node
@@ -104,7 +104,7 @@ class Values:
                 pending += self._ends(one.args if inner is None else [inner])
         return tuple(found)
 
-    def part(self, operand: Node) -> Part:
+    def part(self, operand: Node) -> Selection:
         """Return what an operand is a part of, followed through elements and subscripts."""
         of, loops = operand, []
         places: tuple[Place, ...] = (WHOLE,) * of.rank
@@ -121,7 +121,7 @@ class Values:
                 if inside is None:
                     break
                 (of,), places = of.args, inside
-        return Part(of, places, tuple(loops))
+        return Selection(of, places, tuple(loops))
 
     def _ends(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
         found: dict[Node, None] = {}

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from graphc.views.explain.derivation import (
     AdjointStep,
+    AdjointTerm,
     Derivation,
     LoopPart,
-    Part,
     Step,
 )
 from graphc.views.explain.document import (
@@ -120,7 +120,7 @@ def _laid(one: AdjointStep, derivation: Derivation) -> str:
 
 
 def _part(
-    part: Part, derivation: Derivation, reasons: Reasons, one: AdjointStep, several: bool
+    part: AdjointTerm, derivation: Derivation, reasons: Reasons, one: AdjointStep, several: bool
 ) -> Inlines:
     """Write what is said of a term; a reason that was given already is not said again."""
     if part.child is None:

@@ -48,7 +48,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AdjointTerm:
     """One term of an adjoint: what comes back along one edge.
 
     `path` names the child that it comes from; `product` is the term as the adjoint of the child
@@ -69,7 +69,7 @@ class AdjointStep:
     symbol: Expression
     of: Expression
     type: Type
-    parts: tuple[Part, ...]
+    parts: tuple[AdjointTerm, ...]
     asked: bool
 
 

@@ -26,7 +26,7 @@ from graphc.views.explain.expression import (
     transposed,
 )
 from graphc.views.explain.expression import product as times
-from graphc.views.explain.writing import Written, call_of, stretched
+from graphc.views.explain.writing import NodeFormula, call_of, stretched
 
 Write = Callable[[Node], Expression]
 """A node as a formula."""
@@ -89,7 +89,7 @@ def _elementwise(node: Node, slot: int, write: Write) -> Jacobian:
         known = _constant(slope)
         kind = "identity" if known == 1 else "negative" if known == -1 else "multiple"
         return Jacobian(times(slope, stretch), (Factor(kind, node.op.name), *more))
-    slope = stretched(Written(slope, partial.shape, partial), node.shape)
+    slope = stretched(NodeFormula(slope, partial.shape, partial), node.shape)
     if slope.kind == "stretched":  # of a stack: on a diagonal nothing else says how far
         call = Call("broadcast_to", (("shape", node.shape),), (partial.shape,), node.shape)
         slope = Expression("call", slope.args, node.shape, call)

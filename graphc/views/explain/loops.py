@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from graphc.ir.graph import Node
 from graphc.ir.loop import RESULT, Loop, loop_arguments
 from graphc.records import replace
-from graphc.views.explain.derivation import AdjointStep, LoopPart, Part
+from graphc.views.explain.derivation import AdjointStep, AdjointTerm, LoopPart
 from graphc.views.explain.expression import (
     Expression,
     column,
@@ -27,9 +27,9 @@ def derive_loop(
     order: Sequence[Node],
     symbols: Mapping[Node, Expression],
     active: Collection[Node],
-    parts: Mapping[Node, list[Part]],
+    parts: Mapping[Node, list[AdjointTerm]],
     outer_index: str,
-) -> tuple[LoopPart, list[tuple[Node, Part]]]:
+) -> tuple[LoopPart, list[tuple[Node, AdjointTerm]]]:
     """Derive a loop as one step, and what flows back to what it reads."""
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = loop_arguments(node)
@@ -125,34 +125,34 @@ def _back(
     inside: Mapping[Node, Expression],
     starting: Sequence[Expression],
     reached: Collection[Expression],
-) -> list[tuple[Node, Part]]:
+) -> list[tuple[Node, AdjointTerm]]:
     """Return what flows back out of a loop: to its start, to elements, to what steps share."""
     looped = Jacobian(None, (Factor("loop", loop.index),))
-    back: list[tuple[Node, Part]] = []
+    back: list[tuple[Node, AdjointTerm]] = []
     for initial, start, carried in zip(initials, starting, loop.carried, strict=True):
         if carried.type.dtype == "float":
             value = setting.total(setting.target, start)
-            back.append((initial, Part(start, None, value, looped)))
+            back.append((initial, AdjointTerm(start, None, value, looped)))
     for element, source in zip(loop.elements, sources, strict=True):
         if inside[element.node] in reached:
             value = setting.total(setting.target, inside[element.node])
             how = (part.steps_index, element.axis, element.node.rank)
             item = setting.laid(value)
             stack = setting.laid(Expression("stack", (item,), column(source.shape), how))
-            back.append((source, Part(inside[element.node], None, stack, looped)))
+            back.append((source, AdjointTerm(inside[element.node], None, stack, looped)))
     for one in shared:
         if inside[one] in reached:
             total = setting.total(setting.target, inside[one])
             share = Expression("share", (total,), total.shape, part.steps_index)
             value = Expression("steps", (share,), total.shape, part.steps_index)
-            back.append((one, Part(inside[one], None, value, looped)))
+            back.append((one, AdjointTerm(inside[one], None, value, looped)))
     return back
 
 
 def _end(
     setting: Setting,
     result: Node | None,
-    parts: Mapping[Node, list[Part]],
+    parts: Mapping[Node, list[AdjointTerm]],
     symbols: Mapping[Node, Expression],
 ) -> Expression:
     """Return what comes back to a carried value after the last step: nothing if unread."""

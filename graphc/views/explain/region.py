@@ -8,7 +8,7 @@ from graphc.ad.reverse import float_descendants
 from graphc.ir.graph import INPUT, PARAMETER, SOURCES, Node, uses
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, result_type
 from graphc.ops.shape.shaping import index
-from graphc.views.explain.derivation import AdjointStep, Edge, LoopPart, Part, Step
+from graphc.views.explain.derivation import AdjointStep, AdjointTerm, Edge, LoopPart, Step
 from graphc.views.explain.expression import (
     Expression,
     column,
@@ -114,9 +114,9 @@ def _adjoints(
     index: str,
 ) -> tuple[tuple[AdjointStep, ...], dict[Node, LoopPart]]:
     """Return the adjoints in the order in which they are known, and what loops do in a step."""
-    parts: dict[Node, list[Part]] = {}
+    parts: dict[Node, list[AdjointTerm]] = {}
     for seed in seeds:
-        parts.setdefault(seed.node, []).append(Part(None, None, seed.formula, None))
+        parts.setdefault(seed.node, []).append(AdjointTerm(None, None, seed.formula, None))
     made: list[AdjointStep] = []
     loops: dict[Node, LoopPart] = {}
     for node in reversed(order):
@@ -145,7 +145,7 @@ def _adjoints(
                 locals_[node].pulled.items(), key=lambda item: item[0].index
             ):
                 edge = edges[node][parent]
-                part = Part(
+                part = AdjointTerm(
                     symbols[node],
                     setting.chained(symbols[node], edge),
                     setting.laid(value),

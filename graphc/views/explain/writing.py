@@ -27,7 +27,7 @@ from graphc.views.explain.expression import product as times
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class NodeFormula:
     """A node as a formula, and the shape of its array."""
 
     formula: Expression
@@ -37,21 +37,22 @@ class Written:
 
 def written(root: Node, symbols: Mapping[Node, Expression]) -> Expression:
     """Write the formula of a node in terms of the nodes that have a symbol."""
-    found: dict[Node, Written] = {}
+    found: dict[Node, NodeFormula] = {}
     for node in arguments_first([root], symbols):
-        found[node] = Written(_formula(node, found, symbols), node.shape, node)
+        found[node] = NodeFormula(_formula(node, found, symbols), node.shape, node)
     return symbols[root] if root in symbols else found[root].formula
 
 
 def _formula(
-    node: Node, found: Mapping[Node, Written], symbols: Mapping[Node, Expression]
+    node: Node, found: Mapping[Node, NodeFormula], symbols: Mapping[Node, Expression]
 ) -> Expression:
     if node.op.name == "constant" and not node.rank:
         return number(node.value)
     if node.op.name == "dim":
         return size(node.attrs["value"])
     args = [
-        Written(symbols[arg], arg.shape, arg) if arg in symbols else found[arg] for arg in node.args
+        NodeFormula(symbols[arg], arg.shape, arg) if arg in symbols else found[arg]
+        for arg in node.args
     ]
     rule = RULES.get(node.op.name)
     made = rule(node, args) if rule is not None else None
@@ -74,7 +75,7 @@ def call_of(node: Node) -> Call:
 # ---- stretching ---------------------------------------------------------------------------------
 
 
-def stretched(arg: Written, shape: Shape) -> Expression:
+def stretched(arg: NodeFormula, shape: Shape) -> Expression:
     """Write an operand in the shape of the result: ones say along which axis it is repeated.
 
     A number fits everything as it is.
@@ -100,7 +101,7 @@ def _grows(axis: Dim, to: Dim) -> bool:
     return is_one(axis) and not same(axis, to)
 
 
-def _filled(arg: Written, shape: Shape) -> Expression:
+def _filled(arg: NodeFormula, shape: Shape) -> Expression:
     """Write a number or an array repeated to a shape, also a number."""
     if arg.shape or not shape:
         return stretched(arg, shape)
@@ -114,34 +115,34 @@ def _filled(arg: Written, shape: Shape) -> Expression:
 # ---- rules --------------------------------------------------------------------------------------
 
 
-def _as_it_is(node: Node, args: Sequence[Written]) -> Expression | None:
+def _as_it_is(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     return args[0].formula
 
 
-def _plus(node: Node, args: Sequence[Written]) -> Expression | None:
+def _plus(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     return added(_alike(node, args))
 
 
-def _alike(node: Node, args: Sequence[Written]) -> list[Expression]:
+def _alike(node: Node, args: Sequence[NodeFormula]) -> list[Expression]:
     """Operands of a sum in one shape."""
     return [_filled(arg, node.shape) if not arg.node.static and not arg.shape and node.rank
             else stretched(arg, node.shape) for arg in args]  # fmt: skip
 
 
-def _minus(node: Node, args: Sequence[Written]) -> Expression | None:
+def _minus(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     first, second = _alike(node, args)
     made = added([first, negative(second)])
     return Expression("sum", made.args, column(node.shape))
 
 
-def _times(node: Node, args: Sequence[Written]) -> Expression | None:
+def _times(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     first, second = args
     if first.node is second.node:
         return Expression("power", (first.formula, number(2)), column(node.shape))
     return hadamard(*(stretched(arg, node.shape) for arg in args))
 
 
-def _where(node: Node, args: Sequence[Written]) -> Expression | None:
+def _where(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     """Write a choice between something and nothing as a product with 1 or 0."""
     chosen = node.args[1]
     if node.args[2].value != 0:
@@ -152,18 +153,18 @@ def _where(node: Node, args: Sequence[Written]) -> Expression | None:
     return hadamard(stretched(args[1], node.shape), condition)
 
 
-def _over(node: Node, args: Sequence[Written]) -> Expression | None:
+def _over(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     first, second = (stretched(arg, node.shape) for arg in args)
     return Expression("quotient", (first, second), column(node.shape))
 
 
-def _power(node: Node, args: Sequence[Written]) -> Expression | None:
+def _power(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     if args[1].shape:
         return None
     return Expression("power", (args[0].formula, args[1].formula), column(node.shape))
 
 
-def _matmul(node: Node, args: Sequence[Written]) -> Expression | None:
+def _matmul(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     (a, b), (left, right) = args, (len(arg.shape) for arg in args)
     if left == 1 and right == 1:
         return dot(transposed(a.formula), b.formula)
@@ -174,17 +175,17 @@ def _matmul(node: Node, args: Sequence[Written]) -> Expression | None:
     return None
 
 
-def _outer(node: Node, args: Sequence[Written]) -> Expression | None:
+def _outer(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     return times(args[0].formula, transposed(args[1].formula))
 
 
-def _permute(node: Node, args: Sequence[Written]) -> Expression | None:
+def _permute(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     rank = node.rank
     swap = (*range(rank - 2), rank - 1, rank - 2)
     return transposed(args[0].formula) if rank > 1 and node.attrs["axes"] == swap else None
 
 
-def _sum(node: Node, args: Sequence[Written]) -> Expression | None:
+def _sum(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     (x,) = args
     axes = normal_axes(node.attrs["axis"], len(x.shape), "sum")
     if not axes:
@@ -202,14 +203,14 @@ def _sum(node: Node, args: Sequence[Written]) -> Expression | None:
     return made if node.attrs["keepdims"] else transposed(made)
 
 
-def _mean(node: Node, args: Sequence[Written]) -> Expression | None:
+def _mean(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     summed = _sum(node, args)
     axes = normal_axes(node.attrs["axis"], len(args[0].shape), "mean")
     count = size(product([args[0].shape[i] for i in axes]))
     return summed and Expression("quotient", (summed, count), summed.shape)
 
 
-def _expand(node: Node, args: Sequence[Written]) -> Expression | None:
+def _expand(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     if node.rank != 2:
         return None
     (x,) = args
@@ -218,7 +219,7 @@ def _expand(node: Node, args: Sequence[Written]) -> Expression | None:
     return x.formula if node.attrs["axes"] == (1,) else transposed(x.formula)
 
 
-def _reshape(node: Node, args: Sequence[Written]) -> Expression | None:
+def _reshape(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     (x,) = args
     if same_shape(x.shape, node.shape):
         return x.formula
@@ -230,26 +231,26 @@ def _reshape(node: Node, args: Sequence[Written]) -> Expression | None:
     return None
 
 
-def _broadcast(node: Node, args: Sequence[Written]) -> Expression | None:
+def _broadcast(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     return _filled(args[0], node.shape)
 
 
-def _full(node: Node, args: Sequence[Written]) -> Expression | None:
-    value = Written(number(node.attrs["value"]), (), node)
+def _full(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
+    value = NodeFormula(number(node.attrs["value"]), (), node)
     return _filled(value, node.shape)
 
 
-def _identity(node: Node, args: Sequence[Written]) -> Expression | None:
+def _identity(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     rows, columns = node.shape
     square = same(rows, columns) and same(node.attrs["k"], 0)
     return identity(rows) if square else None
 
 
-def _accumulate(node: Node, args: Sequence[Written]) -> Expression | None:
+def _accumulate(node: Node, args: Sequence[NodeFormula]) -> Expression | None:
     return added([_filled(arg, node.shape) for arg in args])
 
 
-RULES: Mapping[str, Callable[[Node, Sequence[Written]], Expression | None]] = {
+RULES: Mapping[str, Callable[[Node, Sequence[NodeFormula]], Expression | None]] = {
     "+": _plus,
     "accumulate": _accumulate,
     "-": _minus,

@@ -16,7 +16,7 @@ from graphc.syntax.parse.parser import parse
 from graphc.views.reference.formulas import ATOM, CALLED, LONG, NUMBERS, OPERATIONS, PRODUCT, SUM
 from graphc.views.reference.samples import sample
 
-Written = tuple[str, int]
+LatexText = tuple[str, int]
 
 
 def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
@@ -60,7 +60,7 @@ def _operator(name: str) -> str:
 
 def write_node(root: Node, names: Mapping[Node, str]) -> str:
     """Write a node in LaTeX, with the names of those that have one."""
-    found: dict[Node, Written] = {}
+    found: dict[Node, LatexText] = {}
     for node in arguments_first([root], ()):
         if node in names:
             name = names[node]
@@ -70,7 +70,7 @@ def write_node(root: Node, names: Mapping[Node, str]) -> str:
     return found[root][0]
 
 
-def _node(node: Node, args: Sequence[Written]) -> Written:
+def _node(node: Node, args: Sequence[LatexText]) -> LatexText:
     if node.value is not None:
         return _number(node.value)
     if node.op.name == "dim":
@@ -106,13 +106,13 @@ def _node(node: Node, args: Sequence[Written]) -> Written:
     return text, level
 
 
-def _number(value: object) -> Written:
+def _number(value: object) -> LatexText:
     if not isinstance(value, int | float):
         return str(value), ATOM
     text = NUMBERS.get(value) or f"{value:.6g}"
     return text, SUM if text.startswith("-") else ATOM
 
 
-def _bracket(one: Written, level: int) -> str:
+def _bracket(one: LatexText, level: int) -> str:
     text, found = one
     return f"({text})" if found < level else text

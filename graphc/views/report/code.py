@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from graphc.highlight import coloured
-from graphc.targets.marks import Written
+from graphc.targets.marks import Unmarked
 from graphc.views.report.links import Of
 from graphc.views.report.markup import Markup, element, joined
 from graphc.views.report.source import COLOURED, Token, line_of, listing, split_lines
 
 
-def tell_code(written: Written, statements: Mapping[int, Of]) -> Markup:
+def tell_code(written: Unmarked, statements: Mapping[int, Of]) -> Markup:
     """Write a module; parts without statements of the graph are folded."""
     return joined([*_parts(written, statements)])
 
 
-def _parts(written: Written, statements: Mapping[int, Of]) -> Iterator[Markup]:
+def _parts(written: Unmarked, statements: Mapping[int, Of]) -> Iterator[Markup]:
     lines = written.text.rstrip("\n").split("\n")
     contents = _contents(written.text, plain=len(lines) > COLOURED)
     folded: list[Markup] = []

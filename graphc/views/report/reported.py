@@ -31,7 +31,7 @@ from graphc.views.report.values import paths_of, tell_point, tell_values
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PageOptions:
     """What a page is to show: at which point, in which layout, and whether derivatives are checked.
 
     `where` is what the point is called.
@@ -51,7 +51,7 @@ class Reported:
     mistakes: tuple[Diagnostic, ...]
 
 
-def reported(compilation: Compilation, wish: Wish) -> Reported:
+def reported(compilation: Compilation, wish: PageOptions) -> Reported:
     """Write the page of a compilation; of a source with mistakes as far as it is known."""
     mistakes: dict[Diagnostic, None] = {}
     made: dict[str, Panel] = {}
@@ -120,7 +120,7 @@ def _written(compilation: Compilation) -> Spans:
     return found
 
 
-def _values(compilation: Compilation, wish: Wish, numbers: Numbers | None) -> Panel:
+def _values(compilation: Compilation, wish: PageOptions, numbers: Numbers | None) -> Panel:
     model = compilation.stated
     with compilation.open():
         links = links_of(model)
@@ -134,7 +134,7 @@ def _values(compilation: Compilation, wish: Wish, numbers: Numbers | None) -> Pa
     return Panel("values", "Values", joined([*told, tell_values(model, links, numbers)]))
 
 
-def _derivation(compilation: Compilation, wish: Wish) -> Panel:
+def _derivation(compilation: Compilation, wish: PageOptions) -> Panel:
     if crowded(compilation):
         told = note("The graph has more values than a derivation can show as a whole: "
                     "`graphc explain --node NAME` tells one of them.")  # fmt: skip
@@ -143,7 +143,7 @@ def _derivation(compilation: Compilation, wish: Wish) -> Panel:
     return Panel("derivation", "Derivation", told)
 
 
-def _schedule(compilation: Compilation, wish: Wish) -> Panel:
+def _schedule(compilation: Compilation, wish: PageOptions) -> Panel:
     if crowded(compilation):
         told = note("The graph is large: `graphc show` prints the schedule.")
     else:
@@ -153,7 +153,7 @@ def _schedule(compilation: Compilation, wish: Wish) -> Panel:
     return Panel("schedule", "Schedule", told)
 
 
-def _code(compilation: Compilation, wish: Wish) -> Panel:
+def _code(compilation: Compilation, wish: PageOptions) -> Panel:
     if crowded(compilation):
         told = note("The graph is large: `graphc compile` writes its module.")
     else:
@@ -164,13 +164,13 @@ def _code(compilation: Compilation, wish: Wish) -> Panel:
     return Panel("code", "Code", told)
 
 
-def _cost(compilation: Compilation, wish: Wish) -> Panel:
+def _cost(compilation: Compilation, wish: PageOptions) -> Panel:
     width, level = FLOAT_BYTES[compilation.stated.dtype], compilation.options.level
     compiled = {} if crowded(compilation) else compiled_work(compilation.programs)
     return Panel("cost", "Cost", tell_costs(price(compilation), compiled, level, width))
 
 
-def _check(compilation: Compilation, wish: Wish) -> Panel:
+def _check(compilation: Compilation, wish: PageOptions) -> Panel:
     if crowded(compilation):
         told = note("The graph is large: `graphc check --grad` compares its derivatives.")
     elif not wish.check:

@@ -30,7 +30,7 @@ COUNTERS, DEEPEST = "ijklmnopqrsuvwxyz", 64
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class FunctionText:
     """The body of a function, its arrays, its tables, what it calls parts of the cache, the
     functions that it calls, and all names that it reads."""
 
@@ -49,7 +49,7 @@ def refusal(node: Node) -> GraphError:
     return GraphError([error("E430", message, None if origin is None else origin.outermost)])
 
 
-def written(module: CModule, one: CFunction, derived: Derived, compiled: Compiled) -> Written:
+def written(module: CModule, one: CFunction, derived: Derived, compiled: Compiled) -> FunctionText:
     """Write the body of a function, of the program of one of its modes."""
     program = derived.program
     argued = {argument.name for argument in one.arguments}
@@ -81,7 +81,7 @@ def written(module: CModule, one: CFunction, derived: Derived, compiled: Compile
     printer.trees(trees)
     tables = [line for value in context.tables.values() for line in _table(value, words)]
     text = "\n".join(printer.lines)
-    return Written(
+    return FunctionText(
         tuple(printer.lines),
         tuple(storage.buffers),
         tuple(tables),

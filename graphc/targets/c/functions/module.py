@@ -21,7 +21,7 @@ from graphc.targets.c.contract import (
     CModule,
     contract,
 )
-from graphc.targets.c.functions.function import Written, names_in, written
+from graphc.targets.c.functions.function import FunctionText, names_in, written
 from graphc.targets.c.printing.comments import comment, comment_text
 from graphc.targets.c.printing.dims import FLOOR, bound, factor, integer
 from graphc.targets.c.runtime.library import FUNCTIONS, HEADERS
@@ -189,7 +189,7 @@ def _head(module: CModule, one: CFunction, opening: str) -> list[str]:
     return [*lines[:-1], f"{lines[-1]}) {{"]
 
 
-def _unused(module: CModule, one: CFunction, body: Written, checks: str = "") -> list[str]:
+def _unused(module: CModule, one: CFunction, body: FunctionText, checks: str = "") -> list[str]:
     """Name the arguments that a function has, and does not need."""
     read = {*body.read, *names_in(checks)}
     read |= {WORK} if any(not b.stack for b in body.buffers) else set()
@@ -202,7 +202,7 @@ def _unused(module: CModule, one: CFunction, body: Written, checks: str = "") ->
     return [f"    (void){name};" for name in unused]
 
 
-def _body_lines(module: CModule, one: CFunction, body: Written) -> list[str]:
+def _body_lines(module: CModule, one: CFunction, body: FunctionText) -> list[str]:
     lines = [f"    {table}" for table in body.tables]
     lines += _cache_parts(module, one, body)
     workspace = [buffer for buffer in body.buffers if not buffer.stack]
@@ -229,7 +229,7 @@ def _room(module: CModule, buffer: Buffer) -> str:
     return f"gc_room({factor(buffer.size, module.dims)}*(ptrdiff_t)sizeof({kind}))"
 
 
-def _cache_parts(module: CModule, one: CFunction, body: Written) -> list[str]:
+def _cache_parts(module: CModule, one: CFunction, body: FunctionText) -> list[str]:
     """Write where the parts of the cache are, as far as they are read or written."""
     if body.read.isdisjoint(body.parts):
         return []
@@ -250,7 +250,7 @@ def _cache_parts(module: CModule, one: CFunction, body: Written) -> list[str]:
 
 
 def _checks(
-    module: CModule, one: CFunction, compiled: Compiled, bodies: Sequence[Written]
+    module: CModule, one: CFunction, compiled: Compiled, bodies: Sequence[FunctionText]
 ) -> list[str]:
     """Write what is refused: dims that are none, that are too large, and those that do not fit."""
     conditions = [
@@ -269,7 +269,7 @@ def _checks(
     return [*lines, *conditions]
 
 
-def _total(module: CModule, one: CFunction, bodies: Sequence[Written]) -> str:
+def _total(module: CModule, one: CFunction, bodies: Sequence[FunctionText]) -> str:
     """Write a bound of all that is computed of dims, and of all bytes, as a double."""
     sizes = [product(a.shape) * max(a.members, 1) for a in one.arguments]
     sizes += [buffer.size for body in bodies for buffer in body.buffers]
@@ -327,7 +327,7 @@ def _choice(module: CModule, one: CFunction, modes: Sequence[Derived]) -> list[s
 # ---- sizes ---------------------------------------------------------------------------------------
 
 
-def _work_size(module: CModule, one: CFunction, bodies: Sequence[Written]) -> list[str]:
+def _work_size(module: CModule, one: CFunction, bodies: Sequence[FunctionText]) -> list[str]:
     rooms = [
         [_room(module, buffer) for buffer in body.buffers if not buffer.stack] for body in bodies
     ]

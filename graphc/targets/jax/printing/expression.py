@@ -19,7 +19,7 @@ from graphc.targets.jax.printing.kernels import (
     written,
 )
 from graphc.targets.numpy.printing.expression import typed_argument
-from graphc.targets.numpy.printing.written import SUM, Written, constant, number, size
+from graphc.targets.numpy.printing.written import SUM, Fragment, constant, number, size
 
 
 def length(node: Node) -> int | None:
@@ -28,7 +28,7 @@ def length(node: Node) -> int | None:
         return 0
     if _is_long(node):
         return None
-    places = [Written(f"{{{slot}}}") for slot in range(len(node.args))]
+    places = [Fragment(f"{{{slot}}}") for slot in range(len(node.args))]
     return len(written(node, places, MEASURED).text)
 
 
@@ -46,12 +46,12 @@ class Writer:
     variables: Mapping[Node, str]
     traced: Collection[str] = frozenset()
 
-    def operand(self, node: Node) -> Written:
+    def operand(self, node: Node) -> Fragment:
         """Write a node, its variable or its kernel around its arguments, and how tight it binds."""
         name = self.variables.get(node)
-        return self.computed(node) if name is None else Written(name)
+        return self.computed(node) if name is None else Fragment(name)
 
-    def computed(self, node: Node) -> Written:
+    def computed(self, node: Node) -> Fragment:
         """Write the kernel of a node around its arguments."""
         if node.op is CONSTANT:
             return _constant(node)
@@ -62,8 +62,8 @@ class Writer:
         if moved is not None:
             return moved
         if node.static and self.traced and _is_maximum(node) and self._is_traced(node):
-            args = [args[0], *(args[1:] or [Written("1")])]
-            return Written(f"jnp.maximum({', '.join(one.text for one in args)})")
+            args = [args[0], *(args[1:] or [Fragment("1")])]
+            return Fragment(f"jnp.maximum({', '.join(one.text for one in args)})")
         if not has_form(node.op.kernel):
             raise refusal(node)
         return written(node, args, WRITTEN)
@@ -84,12 +84,12 @@ class Writer:
         text = self.computed(node).text
         return [f"{target} = {typed(text, node) if node.static else text}"]
 
-    def _arguments(self, node: Node) -> list[Written]:
+    def _arguments(self, node: Node) -> list[Fragment]:
         arguments = [self.operand(arg) for arg in node.args]
         slot = typed_argument(node)
         if slot is not None:
             given = node if node.type.dtype == "float" else node.args[slot]
-            arguments[slot] = Written(typed(arguments[slot].text, given))
+            arguments[slot] = Fragment(typed(arguments[slot].text, given))
         return arguments
 
     def _moves(self, dim: Dim) -> bool:
@@ -111,14 +111,14 @@ def typed(text: str, node: Node) -> str:
     return f"jnp.asarray({text}, {DTYPES[node.type.dtype]})"
 
 
-def _constant(node: Node) -> Written:
+def _constant(node: Node) -> Fragment:
     text = constant(node.value).replace("np.", "jnp.")  # infinities, and nan
     if isinstance(node.value, tuple):
-        return Written(f"jnp.array({text}, {DTYPES[node.type.dtype]})")
+        return Fragment(f"jnp.array({text}, {DTYPES[node.type.dtype]})")
     return number(text)
 
 
-def _summed(target: str, terms: Sequence[Written]) -> list[str]:
+def _summed(target: str, terms: Sequence[Fragment]) -> list[str]:
     """Very many terms with `+` between them, in groups, each a statement."""
     texts = [term.within(SUM + bool(place)) for place, term in enumerate(terms)]
     sums = (" + ".join(texts[n : n + LONGEST_SUM]) for n in range(0, len(texts), LONGEST_SUM))

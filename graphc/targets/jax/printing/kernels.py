@@ -25,7 +25,7 @@ from graphc.ir.kernel import (
 from graphc.targets.jax.runtime.library import OWN
 from graphc.targets.numpy.printing import kernels
 from graphc.targets.numpy.printing.places import Args, Words, grid, named, nested
-from graphc.targets.numpy.printing.written import ATOM, Written, show, with_spaces
+from graphc.targets.numpy.printing.written import ATOM, Fragment, show, with_spaces
 from graphc.targets.numpy.verify import JAX_NUMPY
 
 DTYPES = {"float": "FLOAT", "int": "int", "bool": "bool"}
@@ -68,8 +68,8 @@ MEASURED = Words(_marked, show, function)
 # ---- what is put somewhere -----------------------------------------------------------------------
 
 
-def _put(kernel: Put, node: Node, args: Args, words: Words) -> Written:
-    return Written(_PUTS[kernel.place](kernel, node, args, words))
+def _put(kernel: Put, node: Node, args: Args, words: Words) -> Fragment:
+    return Fragment(_PUTS[kernel.place](kernel, node, args, words))
 
 
 def _nothing(node: Node, words: Words) -> str:
@@ -252,7 +252,7 @@ def _moving(node: Node, moves: Callable[[Dim], bool]) -> bool:
     return any(kind == "slice" and moves(value[0]) for kind, value in node.attrs["items"])
 
 
-def at_step(node: Node, args: Args, moves: Callable[[Dim], bool]) -> Written | None:
+def at_step(node: Node, args: Args, moves: Callable[[Dim], bool]) -> Fragment | None:
     """Write a part of an array that begins where the step of a scan says; None of another."""
     kernel = node.op.kernel
     if not isinstance(kernel, View | Take | Put) or kernel.place != "items":
@@ -264,10 +264,10 @@ def at_step(node: Node, args: Args, moves: Callable[[Dim], bool]) -> Written | N
     sizes = with_spaces(tuple(length for _, length, _ in extents))
     if isinstance(kernel, Put):
         whole, part = _nothing(node, WRITTEN), f"{args[0].within(ATOM)}.reshape({sizes})"
-        return Written(f"lax.dynamic_update_slice({whole}, {part}, {starts})")
+        return Fragment(f"lax.dynamic_update_slice({whole}, {part}, {starts})")
     found = f"lax.dynamic_slice({args[0].text}, {starts}, {sizes})"
     dropped = any(kind == "at" for kind, _ in node.attrs["items"])
-    return Written(f"{found}.reshape({with_spaces(node.shape)})" if dropped else found)
+    return Fragment(f"{found}.reshape({with_spaces(node.shape)})" if dropped else found)
 
 
 _OTHERWISE = frozenset({"cast", "kept", "limit", "logdet", "orthonormal", "pinv", *_CALLS})
@@ -279,29 +279,29 @@ def has_form(kernel: Kernel | None) -> bool:
     return functions(kernel) <= _OTHERWISE | FUNCTIONS.keys() | OWN.keys() | JAX_NUMPY
 
 
-def written(node: Node, args: Args, words: Words) -> Written:
+def written(node: Node, args: Args, words: Words) -> Fragment:
     """Write a node as an expression of its arguments."""
     match node.op.kernel:
         case Elementwise("kept"):
             x, mask = args
-            return Written(f"jnp.where({mask.text}, {x.text}, 0)")
+            return Fragment(f"jnp.where({mask.text}, {x.text}, 0)")
         case View("rows"):
             return args[0]
         case View("windows"):
-            return Written(_windows(node, args[0].text, words))
+            return Fragment(_windows(node, args[0].text, words))
         case Take("triangle"):
-            return Written(f"{args[0].within(ATOM)}[{_triangle(node, words)}]")
+            return Fragment(f"{args[0].within(ATOM)}[{_triangle(node, words)}]")
         case Put() as kernel:
             return _put(kernel, node, args, words)
         case Running() as kernel:
-            return Written(_running(kernel, node, args, words))
+            return Fragment(_running(kernel, node, args, words))
         case Reduce(name, "lowest"):
             said: Any = node.attrs["axis"]
             said = said if said is None or len(said) > 1 else said[0]
             keeps = ", keepdims=True" if node.attrs["keepdims"] else ""
-            return Written(f"jnp.{name}({args[0].text}, axis={said}{keeps}, initial=-LARGEST)")
+            return Fragment(f"jnp.{name}({args[0].text}, axis={said}{keeps}, initial=-LARGEST)")
         case Call(name) if name in _CALLS:
-            return Written(_CALLS[name](node, args, words))
+            return Fragment(_CALLS[name](node, args, words))
     found = kernels.written(node, args, words)
     assert found is not None, "what takes statements in NumPy is above"
     return found

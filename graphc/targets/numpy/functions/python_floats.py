@@ -21,7 +21,7 @@ from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Grid, is_structural_zero
 from graphc.optimise.scalarise.python_floats import InNumbers
 from graphc.plan.lower import made, plan
-from graphc.plan.module import Compiled, Derived, Numbers
+from graphc.plan.module import Compiled, Derived, PythonFloats
 from graphc.plan.program import Program, Step
 from graphc.plan.signature import Entry
 from graphc.records import replace
@@ -91,7 +91,7 @@ def plan_numbers(
     begin: Entry,
     arrays: Program,
     taken: Collection[str],
-) -> tuple[Program, Numbers] | None:
+) -> tuple[Program, PythonFloats] | None:
     """Plan a graph of numbers; None where an argument is not to be unpacked.
 
     `arrays` is the program of the same function for arrays.
@@ -120,7 +120,7 @@ def plan_numbers(
     variables = {**program.variables, **{results[key]: v for key, v in packed.items()}}
     whole = replace(program, name=arrays.name, variables=variables, results=results)
     filled = tuple((variable, found.arrays[key]) for key, variable in packed.items())
-    return whole, Numbers(patterns, tuple(given[node] for node in first), filled, arrays)
+    return whole, PythonFloats(patterns, tuple(given[node] for node in first), filled, arrays)
 
 
 def _pack_results(
@@ -243,7 +243,9 @@ def pack_lines(compiled: Compiled, one: Derived) -> list[str]:
     return lines
 
 
-def unpack_lines(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]) -> list[str]:
+def unpack_lines(
+    compiled: Compiled, one: Derived, numbers: PythonFloats, lines: list[str]
+) -> list[str]:
     """List the lines of a function of numbers, after its arguments have been unpacked."""
     begin = compiled.begin
     plain = [d for d in (*begin.params, *begin.inputs) if not d.node.rank]
@@ -279,7 +281,7 @@ def _take_out(begin: Entry) -> list[str]:
     ]
 
 
-def _convert_lines(compiled: Compiled, numbers: Numbers, lines: Sequence[str]) -> list[str]:
+def _convert_lines(compiled: Compiled, numbers: PythonFloats, lines: Sequence[str]) -> list[str]:
     """List the lines that check and convert what is not just what it should be.
 
     The shape of what is unpacked shows then.

@@ -11,9 +11,9 @@ from graphc.targets.comments import shaped, term, terms
 from graphc.targets.marks import mark
 from graphc.targets.numpy.printing.expression import typed_argument
 from graphc.targets.numpy.printing.text import beside
-from graphc.targets.numpy.printing.written import FLOAT, SUM, Written
+from graphc.targets.numpy.printing.written import FLOAT, SUM, Fragment
 
-Operand = Callable[[Node], Written]
+Operand = Callable[[Node], Fragment]
 """How a node is written where a statement reads it."""
 
 

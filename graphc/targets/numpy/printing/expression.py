@@ -15,7 +15,7 @@ from graphc.targets.numpy.printing.places import MEASURED, WRITTEN, filled, name
 from graphc.targets.numpy.printing.written import (
     DTYPES,
     SUM,
-    Written,
+    Fragment,
     constant,
     literal,
     number,
@@ -31,7 +31,7 @@ def length(node: Node) -> int | None:
     """Measure an expression without its arguments; None where it takes statements."""
     if node.op.kernel is None:
         return 0
-    places = [Written(f"{{{slot}}}") for slot in range(len(node.args))]
+    places = [Fragment(f"{{{slot}}}") for slot in range(len(node.args))]
     found = written(node, places, MEASURED)
     return None if found is None else len(found.text)
 
@@ -51,7 +51,7 @@ def statements(target: str, node: Node, variables: Mapping[Node, str]) -> list[s
     return [f"{target} = _watched({said}, {with_spaces(node.attrs['steps'])})"]
 
 
-def _summed(target: str, terms: Sequence[Written]) -> list[str]:
+def _summed(target: str, terms: Sequence[Fragment]) -> list[str]:
     """Very many terms with `+` between them, in groups, each a statement."""
     texts = [term.within(SUM + bool(number)) for number, term in enumerate(terms)]
     sums = (" + ".join(texts[n : n + LONGEST_SUM]) for n in range(0, len(texts), LONGEST_SUM))
@@ -73,7 +73,7 @@ def computed(
         return statements(target, node, variables)
     args = _arguments(node, variables)
     args = [
-        Written(numbers[arg]) if arg in numbers else one
+        Fragment(numbers[arg]) if arg in numbers else one
         for arg, one in zip(node.args, args, strict=True)
     ]
     place = "" if step.out is None else name_storage(step.out)
@@ -94,16 +94,16 @@ def expression(node: Node, variables: Mapping[Node, str]) -> str:
     return operand(node, variables).text
 
 
-def operand(node: Node, variables: Mapping[Node, str]) -> Written:
+def operand(node: Node, variables: Mapping[Node, str]) -> Fragment:
     """Write the same, with how tight it binds."""
     if node in variables:
-        return Written(variables[node])
+        return Fragment(variables[node])
     found = _filled(node, variables)
     assert found is not None, node
     return found
 
 
-def _filled(node: Node, variables: Mapping[Node, str]) -> Written | None:
+def _filled(node: Node, variables: Mapping[Node, str]) -> Fragment | None:
     """Write the kernel of a node around its arguments; None where it takes statements."""
     if node.op is CONSTANT:
         return _constant(node)
@@ -112,19 +112,19 @@ def _filled(node: Node, variables: Mapping[Node, str]) -> Written | None:
     return written(node, _arguments(node, variables), WRITTEN)
 
 
-def _constant(node: Node) -> Written:
+def _constant(node: Node) -> Fragment:
     text = constant(node.value)
     if isinstance(node.value, tuple):
-        return Written(f"np.array({text}, {DTYPES[node.type.dtype]})")
+        return Fragment(f"np.array({text}, {DTYPES[node.type.dtype]})")
     return number(text)
 
 
-def _float(node: Node) -> Written:
+def _float(node: Node) -> Fragment:
     """Write a constant as a float of Python, which is faster than a whole number."""
     return number(repr(node.value) if math.isfinite(node.value) else literal(node.value))
 
 
-def _arguments(node: Node, variables: Mapping[Node, str]) -> list[Written]:
+def _arguments(node: Node, variables: Mapping[Node, str]) -> list[Fragment]:
     """Write the arguments of a node as its kernel takes them."""
     arguments = [
         _float(arg) if node.op.numbers and isinstance(arg.value, float) else operand(arg, variables)
@@ -133,7 +133,7 @@ def _arguments(node: Node, variables: Mapping[Node, str]) -> list[Written]:
     typed = typed_argument(node)
     if typed is not None:
         given = node if node.type.dtype == "float" else node.args[typed]
-        arguments[typed] = Written(f"{DTYPES[given.type.dtype]}({arguments[typed].text})")
+        arguments[typed] = Fragment(f"{DTYPES[given.type.dtype]}({arguments[typed].text})")
     return arguments
 
 

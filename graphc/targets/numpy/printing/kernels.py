@@ -36,7 +36,7 @@ from graphc.targets.numpy.printing.written import (
     PRODUCT,
     SIGN,
     SUM,
-    Written,
+    Fragment,
     literal,
     number,
 )
@@ -102,14 +102,14 @@ def calls_numpy(kernel: Kernel | None) -> bool:
     return False
 
 
-def elementwise(kernel: Elementwise, node: Node, args: Args, words: Words) -> Written:
+def elementwise(kernel: Elementwise, node: Node, args: Args, words: Words) -> Fragment:
     """Write a function of numbers, of arrays or of Python's own numbers."""
     operands = [
         args[one.slot]
         if isinstance(one, Arg)
         else elementwise(one, node, args, words)
         if isinstance(one, Elementwise)
-        else Written(words.attribute(node, one.name))
+        else Fragment(words.attribute(node, one.name))
         if isinstance(one, Attr)
         else number(repr(one))
         for one in kernel.operands
@@ -121,35 +121,35 @@ def elementwise(kernel: Elementwise, node: Node, args: Args, words: Words) -> Wr
     return _of_arrays(kernel.name, operands, node, words)
 
 
-def _of_arrays(name: str, operands: Args, node: Node, words: Words) -> Written:
+def _of_arrays(name: str, operands: Args, node: Node, words: Words) -> Fragment:
     if name in _OF_ARRAYS:
         return _infix(_OF_ARRAYS[name], operands)
     if name == "negative":
-        return Written(f"-{operands[0].within(SIGN)}", SIGN)
+        return Fragment(f"-{operands[0].within(SIGN)}", SIGN)
     if name == "logical_not":
-        return Written(f"~{operands[0].within(SIGN)}", SIGN)
+        return Fragment(f"~{operands[0].within(SIGN)}", SIGN)
     if name == "cast":
-        return Written(f"{operands[0].within(ATOM)}.astype({words.attribute(node, 'dtype')})")
+        return Fragment(f"{operands[0].within(ATOM)}.astype({words.attribute(node, 'dtype')})")
     if name == "kept":
         x, mask = operands
         dtype = words.attribute(node, "dtype")
-        return Written(f"np.multiply({x.within(ATOM)}.view(BITS), {mask.text}).view({dtype})")
+        return Fragment(f"np.multiply({x.within(ATOM)}.view(BITS), {mask.text}).view({dtype})")
     if name == "maximum" and node.static:
         return _called("max", operands)
     return _called(words.function(name), operands)
 
 
-def _of_numbers(name: str, operands: Args) -> Written:
+def _of_numbers(name: str, operands: Args) -> Fragment:
     if name in _OF_NUMBERS:
         return _infix(_OF_NUMBERS[name], operands)
     if name == "where":
         condition, x, other = operands
         tests = f"{x.within(CHOICE + 1)} if {condition.within(CHOICE + 1)}"
-        return Written(f"{tests} else {other.within(CHOICE)}", CHOICE)
+        return Fragment(f"{tests} else {other.within(CHOICE)}", CHOICE)
     if name == "negative":
-        return Written(f"-{operands[0].within(SIGN)}", SIGN)
+        return Fragment(f"-{operands[0].within(SIGN)}", SIGN)
     if name == "logical_not":
-        return Written(f"not {operands[0].within(NOT)}", NOT)
+        return Fragment(f"not {operands[0].within(NOT)}", NOT)
     if name == "cast":
         return _called("float", operands)
     if name == "abs" or name.startswith("np."):
@@ -158,27 +158,27 @@ def _of_numbers(name: str, operands: Args) -> Written:
     return _called("float", [called]) if name == "rint" or name in _WHOLE else called
 
 
-def _infix(operator: Infix, operands: Args) -> Written:
+def _infix(operator: Infix, operands: Args) -> Fragment:
     """Operands with an operator between them, from the left to the right."""
     symbol, binds, left, right = operator
     found = operands[0]
     for one in operands[1:]:
-        found = Written(f"{found.within(left)} {symbol} {one.within(right)}", binds)
+        found = Fragment(f"{found.within(left)} {symbol} {one.within(right)}", binds)
     return found
 
 
-def _called(name: str, operands: Args) -> Written:
-    return Written(f"{name}({', '.join(one.text for one in operands)})")
+def _called(name: str, operands: Args) -> Fragment:
+    return Fragment(f"{name}({', '.join(one.text for one in operands)})")
 
 
 # ---- the other kernels ---------------------------------------------------------------------------
 
 
-def _reduced(kernel: Reduce, node: Node, x: Written, words: Words) -> Written:
+def _reduced(kernel: Reduce, node: Node, x: Fragment, words: Words) -> Fragment:
     axis, initial = node.attrs["axis"], kernel.initial
     if initial == "lowest":
         further = ", ".join(along(kernel, node))
-        return Written(f"np.{REDUCTIONS[kernel.name]}.reduce({x.text}, {further})")
+        return Fragment(f"np.{REDUCTIONS[kernel.name]}.reduce({x.text}, {further})")
     keeps = ["keepdims=True"] if node.attrs["keepdims"] else []
     if kernel.name in ("argmax", "argmin"):
         said = [words.attribute(node, "axis")]
@@ -188,10 +188,10 @@ def _reduced(kernel: Reduce, node: Node, x: Written, words: Words) -> Written:
         said = [f"{axis[0] if len(axis) == 1 else axis}"]
         said = said if kernel.name == "prod" else [f"axis={said[0]}"]
     if kernel.name == "prod":
-        return Written(f"{x.within(ATOM)}.prod({', '.join([*said, *keeps])})")
+        return Fragment(f"{x.within(ATOM)}.prod({', '.join([*said, *keeps])})")
     first = [] if initial is None else [f"initial={literal(initial)}"]
     called = words.function(kernel.name)
-    return Written(f"{called}({', '.join([x.text, *said, *keeps, *first])})")
+    return Fragment(f"{called}({', '.join([x.text, *said, *keeps, *first])})")
 
 
 def along(kernel: Reduce, node: Node, out: str = "") -> list[str]:
@@ -206,51 +206,51 @@ def along(kernel: Reduce, node: Node, out: str = "") -> list[str]:
     return [*found, f"initial={first}"]
 
 
-def _running(kernel: Running, node: Node, x: Written, words: Words) -> Written:
+def _running(kernel: Running, node: Node, x: Fragment, words: Words) -> Fragment:
     axis = words.attribute(node, "axis")
     if kernel.name in ("add", "multiply"):
         name = "cumsum" if kernel.name == "add" else "cumprod"
-        return Written(f"{x.within(ATOM)}.{name}({axis})")
-    return Written(f"np.{kernel.name}.accumulate({x.text}, {axis})")
+        return Fragment(f"{x.within(ATOM)}.{name}({axis})")
+    return Fragment(f"np.{kernel.name}.accumulate({x.text}, {axis})")
 
 
-def _eye(node: Node, args: Args, words: Words) -> Written:
+def _eye(node: Node, args: Args, words: Words) -> Fragment:
     n, m, k = (node.attrs[name] for name in "nmk")
     names = "n" if n == m and k.constant == 0 else "nmk"
     said = ", ".join(words.attribute(node, name) for name in names)
-    return Written(f"{words.function('eye')}({said}, dtype={words.attribute(node, 'dtype')})")
+    return Fragment(f"{words.function('eye')}({said}, dtype={words.attribute(node, 'dtype')})")
 
 
-def _part(name: str, place: int, args: Args, words: Words) -> Written:
+def _part(name: str, place: int, args: Args, words: Words) -> Fragment:
     """One of the arrays that a function returns."""
-    return Written(f"{words.function(name)}({args[0].text})[{place}]")
+    return Fragment(f"{words.function(name)}({args[0].text})[{place}]")
 
 
-_CALLS: Mapping[str, Callable[[Node, Args, Words], Written]] = {
+_CALLS: Mapping[str, Callable[[Node, Args, Words], Fragment]] = {
     "matmul": lambda node, args, words: _infix(_MATMUL, args),
     "logdet": lambda node, args, words: _part("linalg.slogdet", 1, args, words),
     "eigenvectors": lambda node, args, words: _part("linalg.eigh", 1, args, words),
     "orthonormal": lambda node, args, words: _part("linalg.qr", 0, args, words),
-    "pinv": lambda node, args, words: Written(
+    "pinv": lambda node, args, words: Fragment(
         f"{words.function('linalg.pinv')}({args[0].text}, rtol=None)"
     ),
-    "scalar": lambda node, args, words: Written(
+    "scalar": lambda node, args, words: Fragment(
         f"{words.attribute(node, 'dtype')}({args[0].text})"
     ),
-    "numbers": lambda node, args, words: Written(f"{args[0].within(ATOM)}.data"),
-    "limit": lambda node, args, words: Written(str(node.attrs["name"])),
+    "numbers": lambda node, args, words: Fragment(f"{args[0].within(ATOM)}.data"),
+    "limit": lambda node, args, words: Fragment(str(node.attrs["name"])),
     "eye": _eye,
 }
 """What is more, or less, than a call of one function."""
 
 
-def together(args: Sequence[Written]) -> str:
+def together(args: Sequence[Fragment]) -> str:
     """Several arguments as a tuple."""
     texts = ", ".join(arg.text for arg in args)
     return f"({texts},)" if len(args) == 1 else f"({texts})"
 
 
-def _call(kernel: Call, node: Node, args: Args, words: Words) -> Written:
+def _call(kernel: Call, node: Node, args: Args, words: Words) -> Fragment:
     special = _CALLS.get(kernel.name)
     if special is not None:
         return special(node, args, words)
@@ -271,7 +271,7 @@ def _call(kernel: Call, node: Node, args: Args, words: Words) -> Written:
         f"{name}={words.attribute(node, one.name) if isinstance(one, Attr) else repr(one)}"
         for name, one in kernel.named
     ]
-    return Written(f"{words.function(kernel.name)}({', '.join(said)})")
+    return Fragment(f"{words.function(kernel.name)}({', '.join(said)})")
 
 
 def _is_default(one: Attr, node: Node) -> bool:
@@ -282,7 +282,7 @@ STATEMENTS = frozenset({"watched"})
 """Calls that are always statements of their own."""
 
 
-def written(node: Node, args: Args, words: Words) -> Written | None:
+def written(node: Node, args: Args, words: Words) -> Fragment | None:
     """Write a node as an expression of its arguments; None where it takes statements."""
     match node.op.kernel:
         case Elementwise(name) as kernel:

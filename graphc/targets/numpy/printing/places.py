@@ -11,7 +11,7 @@ from graphc.ir.items import subscript
 from graphc.ir.kernel import Place, Put
 from graphc.ops.shape.assemble import is_complete
 from graphc.plan.program import Storage
-from graphc.targets.numpy.printing.written import ATOM, DTYPES, Written, show, with_spaces
+from graphc.targets.numpy.printing.written import ATOM, DTYPES, Fragment, show, with_spaces
 from graphc.targets.numpy.runtime.lacking import HELPERS
 
 
@@ -43,7 +43,7 @@ WRITTEN = Words(_attribute, with_spaces, _function)
 MEASURED = Words(_marked, show, _function)
 """For the length of an expression, in which an attribute counts as long as its name."""
 
-Args = Sequence[Written]
+Args = Sequence[Fragment]
 
 
 # ---- views, and what is taken --------------------------------------------------------------------
@@ -111,35 +111,35 @@ CALLED = frozenset({"rows", "repeated", "diagonal", "letters", "windows"})
 """Views that are calls, whose argument needs no parentheses."""
 
 
-def viewed(place: Place, node: Node, args: Args, words: Words) -> Written:
+def viewed(place: Place, node: Node, args: Args, words: Words) -> Fragment:
     """Write the elements at a place of the first argument."""
     if place == "same":
         return args[0]
     called = place in CALLED or (place == "expanded" and not node.args[0].rank)
-    return Written(_VIEWS[place](node, args[0].text if called else args[0].within(ATOM), words))
+    return Fragment(_VIEWS[place](node, args[0].text if called else args[0].within(ATOM), words))
 
 
-def taken(place: Place, node: Node, args: Args, words: Words) -> Written:
+def taken(place: Place, node: Node, args: Args, words: Words) -> Fragment:
     """Write the elements at a place of the first argument, as an array of their own."""
     x, *indices = args
     whole, first = x.within(ATOM), indices[0].text if indices else ""
     if place == "entries":
-        return Written(f"{whole}[{first}, {indices[1].text}]")
+        return Fragment(f"{whole}[{first}, {indices[1].text}]")
     if place == "vector":
-        return Written(f"{whole}.take({first})")
+        return Fragment(f"{whole}.take({first})")
     if place == "along":
         along = words.function("take_along_axis")
-        return Written(f"{along}({x.text}, {first}, {words.attribute(node, 'axis')})")
+        return Fragment(f"{along}({x.text}, {first}, {words.attribute(node, 'axis')})")
     if place == "label":
         if not node.rank:
-            return Written(f"{whole}[{first}]")
+            return Fragment(f"{whole}[{first}]")
         rows = f"{indices[0].within(ATOM)}[..., None]"
-        return Written(f"{words.function('take_along_axis')}({x.text}, {rows}, axis=-1)[..., 0]")
+        return Fragment(f"{words.function('take_along_axis')}({x.text}, {rows}, axis=-1)[..., 0]")
     if place == "axis":
         if len(indices) == 1 and not node.args[1].rank:
             axis = words.attribute(node, "axis")
-            return Written(f"{words.function('take')}({x.text}, {first}, {axis})")
-        return Written(f"{whole}[{named(node, indices)}]")
+            return Fragment(f"{words.function('take')}({x.text}, {first}, {axis})")
+        return Fragment(f"{whole}[{named(node, indices)}]")
     return viewed(place, node, args, words)
 
 
@@ -159,28 +159,28 @@ def name_storage(place: Storage) -> str:
 # ---- what is put there ---------------------------------------------------------------------------
 
 
-def put(kernel: Put, node: Node, args: Args, words: Words) -> Written | None:
+def put(kernel: Put, node: Node, args: Args, words: Words) -> Fragment | None:
     """Values at a place of an array as an expression; None where it takes statements."""
 
-    def called(name: str, *attributes: str) -> Written:
+    def called(name: str, *attributes: str) -> Fragment:
         said = (words.attribute(node, one) for one in attributes)
-        return Written(f"{name}({', '.join([*(arg.text for arg in args), *said])})")
+        return Fragment(f"{name}({', '.join([*(arg.text for arg in args), *said])})")
 
     if kernel.place == "axis" and kernel.add:
         x, *indices = args
         every = ", ".join(one.text for one in indices)
         named = f"({every})" if len(indices) > 1 else every
         axis, shape = words.attribute(node, "axis"), words.attribute(node, "shape")
-        return Written(f"_scatter({x.text}, {named}, {axis}, {shape})")
+        return Fragment(f"_scatter({x.text}, {named}, {axis}, {shape})")
     if kernel.place == "windows":
         return called("_overlap", "shape", "stride", "dilation")
     if kernel.place == "vector":
         x, index = args
         size, dtype = words.attribute(node, "size"), words.attribute(node, "dtype")
         binned = f"np.bincount({index.text}, {x.text}, {size})"
-        return Written(f"{binned}.astype({dtype}, copy=False)")
+        return Fragment(f"{binned}.astype({dtype}, copy=False)")
     if kernel.place == "cells" and node.attrs["block"] is None:
-        return Written(f"np.array({nested(node, args)}, {words.attribute(node, 'dtype')})")
+        return Fragment(f"np.array({nested(node, args)}, {words.attribute(node, 'dtype')})")
     return None
 
 

@@ -21,7 +21,7 @@ DTYPES = {"float": FLOAT, "int": "np.int64", "bool": "np.bool_"}
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Fragment:
     """An expression as text, and how tight its outermost operator binds."""
 
     text: str
@@ -32,9 +32,9 @@ class Written:
         return self.text if self.binds >= least else f"({self.text})"
 
 
-def number(text: str) -> Written:
+def number(text: str) -> Fragment:
     """Write a number, which may have a sign."""
-    return Written(text, SIGN if text.startswith("-") else ATOM)
+    return Fragment(text, SIGN if text.startswith("-") else ATOM)
 
 
 # ---- values --------------------------------------------------------------------------------------
@@ -59,15 +59,15 @@ def with_spaces(value: Any) -> str:
 
 
 @lru_cache(maxsize=1000)
-def size(dim: Dim) -> Written:
+def size(dim: Dim) -> Fragment:
     """Write a dim as an expression."""
     if dim.constant is not None:
         return number(str(dim.constant))
     tree = ast.parse(str(dim), mode="eval").body
     binds = {ast.Add: SUM, ast.Sub: SUM, ast.Mult: PRODUCT, ast.FloorDiv: PRODUCT, ast.Pow: POWER}
     if isinstance(tree, ast.BinOp):
-        return Written(ast.unparse(tree), binds[type(tree.op)])
-    return Written(ast.unparse(tree), SIGN if isinstance(tree, ast.UnaryOp) else ATOM)
+        return Fragment(ast.unparse(tree), binds[type(tree.op)])
+    return Fragment(ast.unparse(tree), SIGN if isinstance(tree, ast.UnaryOp) else ATOM)
 
 
 def literal(value: float) -> str:
