@@ -6,9 +6,10 @@
     python -m tests.mutants list --count 60 --seed 12   draw that list anew
 
 The mistakes are those of cosmic-ray's operators. A mutant is compiled in the memory of a forked
-process and no file is touched, so that several run at a time; the test files that run its line are
-tried from the shortest on, until one fails. Of the list each mutant names the file that noticed it,
-which is tried before all others. Wants `pip install -e '.[test,mutants]'`, but for `listed`.
+process and no file is touched, so that several run at a time; what runs its line is tried until one
+fails: a few of the golden modules first, then the test files that have the name of its file, then
+the others, from the shortest on. Of the list each mutant names the file that noticed it, which is
+tried before all others. Wants `pip install -e '.[test,mutants]'`, but for `listed`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import coverage
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / ".mutants"
@@ -199,11 +203,22 @@ UNDER_A_LIMIT = "not sanitizers"
 """AddressSanitizer reserves terabytes: within the limit of a mutant it fails whatever is wrong."""
 
 
-def _tested(files: Sequence[str]) -> int:
+PLAIN = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not long")
+NONE_CHOSEN = 5
+"""What pytest ends with where all tests of a file are left out."""
+
+
+def _tested(tests: Sequence[str], plugins: Sequence[object] = ()) -> int:
+    """Run tests one file after the other, so that none is read that is not needed."""
     import pytest
 
-    plain = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    return int(pytest.main([*plain, "-m", "not long", "-k", UNDER_A_LIMIT, *files]))
+    codes = {NONE_CHOSEN}
+    for one in tests:
+        code = int(pytest.main([*PLAIN, "-k", UNDER_A_LIMIT, one], plugins=plugins))
+        if code not in (0, NONE_CHOSEN):
+            return code
+        codes.add(code)
+    return min(codes)
 
 
 def _mutated(mutant: Mutant, files: Sequence[str]) -> int:
@@ -219,21 +234,38 @@ def _mutated(mutant: Mutant, files: Sequence[str]) -> int:
     return _tested(files)
 
 
+class _Apart:
+    """Tells coverage which test of a file runs."""
+
+    def __init__(self, measured: coverage.Coverage) -> None:
+        self.measured = measured
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.measured.switch_context(nodeid)
+
+
 def _covered(file: str, store: Path) -> int:
-    """Run one test file and write down how long it took and which lines of the compiler ran."""
+    """Run one test file and write down how long it took and which lines of the compiler ran.
+
+    Of the golden modules also which of them runs which.
+    """
     import coverage
 
     measured = coverage.Coverage(data_file=None, include=[str(ROOT / "graphc" / "*")])
     began = time.perf_counter()
     measured.start()
-    code = _tested([file])
+    code = _tested([file], [_Apart(measured)] if file == EVERY_MODULE else [])
     measured.stop()
     data = measured.get_data()
-    lines = {
-        str(Path(path).relative_to(ROOT)): sorted(data.lines(path) or ())
-        for path in data.measured_files()
+    names = {str(Path(path).relative_to(ROOT)): path for path in data.measured_files()}
+    found = {
+        "seconds": time.perf_counter() - began,
+        "code": code,
+        "lines": {name: sorted(data.lines(path) or ()) for name, path in names.items()},
+        "tests": {name: data.contexts_by_lineno(path) for name, path in names.items()}
+        if file == EVERY_MODULE
+        else {},
     }
-    found = {"seconds": time.perf_counter() - began, "code": code, "lines": lines}
     store.write_text(json.dumps(found), encoding="utf-8")
     return code
 
@@ -274,14 +306,24 @@ def measure(processes: int) -> None:
         print(f"{number}/{len(files)} {name}: {'green' if code == 0 else f'ended with {code}'}")
 
 
+GOLDEN_MODULES = 6
+"""How many of the golden modules whose text a line makes are written again."""
+
+
 def _tests_of(mutant: Mutant) -> list[str]:
-    """Return the test files that run its line, the shortest first."""
-    path, found = str(mutant.path.relative_to(ROOT)), []
+    """Return what runs its line: golden modules, files of its name, the others by their time."""
+    path, own = str(mutant.path.relative_to(ROOT)), mutant.path.stem
+    golden: list[str] = []
+    files: list[tuple[bool, float, str]] = []
     for store in sorted(STORE.glob("test_*.json")):
         run = json.loads(store.read_text(encoding="utf-8"))
-        if run["code"] == 0 and mutant.line in run["lines"].get(path, ()):
-            found.append((run["seconds"], f"tests/{store.stem}.py"))
-    return [name for _, name in sorted(found)]
+        if run["code"] != 0 or mutant.line not in run["lines"].get(path, ()):
+            continue
+        files.append((own not in store.stem, run["seconds"], f"tests/{store.stem}.py"))
+        tests = run["tests"].get(path, {}).get(str(mutant.line), ())
+        golden += [one for one in tests if "as_before" in one]
+    some = random.Random(mutant.place).sample(golden, min(GOLDEN_MODULES, len(golden)))
+    return [*some, *(name for *_, name in sorted(files))]
 
 
 def test(
@@ -315,7 +357,7 @@ def test(
     return found
 
 
-NOT_TESTED = {4, 5, 70}
+NOT_TESTED = {4, NONE_CHOSEN, 70}
 """Codes of pytest that no mutant is noticed by: its arguments are wrong, or it found no tests."""
 _NOTICED = re.compile(r"^(?:FAILED|ERROR) (tests/[^:\s]+)", re.MULTILINE)
 

@@ -47,6 +47,7 @@ class Repetition:
     starts: tuple[Node, ...]
     step: Callable[[Scope, Sequence[Node]], tuple[list[Node], list[Node]]]
     differentiated: bool
+    collects: tuple[tree.Name, ...] = ()
 
 
 def run_steps(context: Context, scope: Scope, steps: Repetition) -> tuple[list[Node], list[Node]]:
@@ -86,7 +87,24 @@ def run_steps(context: Context, scope: Scope, steps: Repetition) -> tuple[list[N
         context.copies = around
     if path is not None:
         scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
-    return carried, [stack(*items) for items in zip(*collected, strict=True)]
+    items_of = zip(*collected, strict=True)
+    return carried, [
+        _stacked(*both) for both in zip(steps.collects, items_of, strict=bool(collected))
+    ]
+
+
+def _stacked(name: tree.Name, items: Sequence[Node]) -> Node:
+    """Stack what the copies of a step collect, which is alike in each."""
+    first = items[0].type
+    for item in items:
+        if item.type.dtype != first.dtype or not same_shape(item.shape, first.shape):
+            raise mistake(
+                "E311",
+                f"collected `{name.text}` is {_shown(first)} first and then {_shown(item.type)}",
+                name.span,
+                "a collected value keeps its shape from step to step",
+            )
+    return stack(*items)
 
 
 def _count_members(context: Context, family: tree.Family, declared: int) -> None:
@@ -174,12 +192,21 @@ def _roll(
         if following not in context.names:
             context.name_node(following, inner.join(f"{name}_next"))
         if start.type.dtype != following.type.dtype or not same_shape(start.shape, following.shape):
-            types = [str(t) if t.rank else t.dtype for t in (start.type, following.type)]
+            types = [_shown(one.type) for one in (start, following)]
             raise mistake(
                 "E311",
                 f"carried `{name}` starts as {types[0]} but becomes {types[1]}",
                 steps.family.span,
                 _start_help(start, following.type, symbol),
+            )
+    for name, item in zip(steps.collects, items, strict=True):
+        if any(symbol in axis.symbols for axis in item.shape):
+            raise mistake(
+                "E311",
+                f"the shape of collected `{name.text}` depends on the index of the loop: "
+                f"{shape_text(item.shape)}",
+                name.span,
+                "a collected value keeps its shape from step to step",
             )
     loop, sources, new = roll_steps(symbol, first, count, carried, nexts, items, inner.until)
     context.rename(new, known)
@@ -188,6 +215,10 @@ def _roll(
         scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
     ends = [result(node, number) for number in range(len(nexts) + len(items))]
     return ends[: len(nexts)], ends[len(nexts) :]
+
+
+def _shown(of: Type) -> str:
+    return str(of) if of.rank else of.dtype
 
 
 def _start_help(start: Node, following: Type, index: str) -> str:
@@ -275,7 +306,7 @@ def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -
         for carry in statement.carries
     ]
     names = [carry.name.text for carry in statement.carries]
-    collected = [s.name.text for s in statement.body if isinstance(s, tree.Collect)]
+    collected = tuple(s.name for s in statement.body if isinstance(s, tree.Collect))
 
     def step(inner: Scope, carried: Sequence[Node]) -> tuple[list[Node], list[Node]]:
         inner.carried = frozenset(names)
@@ -289,11 +320,13 @@ def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -
             name = carry.name.text
             if name not in inner.nexts:
                 raise mistake("E206", f"carried `{name}` gets no `next {name} = ...`", carry.span)
-        items = [inner.entries[f"collect {name}"].value for name in collected]
+        items = [inner.entries[f"collect {name.text}"].value for name in collected]
         return [inner.nexts[name] for name in names], items
 
     differentiated = takes_gradients(statement.body)
-    return Repetition(statement.family, tuple(names), tuple(starts), step, differentiated)
+    return Repetition(
+        statement.family, tuple(names), tuple(starts), step, differentiated, collected
+    )
 
 
 def _define_ends(
