@@ -174,7 +174,7 @@ class Dim:
         >>> str((Dim.symbol("T") // 2).substitute({"T": 2 * Dim.symbol("L") + 1}))
         'L'
         """
-        if not mapping or self.constant is not None:
+        if self.symbols.isdisjoint(mapping):
             return self
 
         def replace(atom: Atom) -> Dim:
