@@ -11,6 +11,7 @@ import numpy as np
 from tests.fuzz.meaning import duals
 from tests.fuzz.meaning.arrays import array
 from tests.fuzz.meaning.interpreter import Frame, run
+from tests.fuzz.meaning.rounding import Rounding
 
 Names = dict[str, Any]
 MOST = 48
@@ -26,6 +27,8 @@ class Point:
     inputs: Names
     params: Names
     consts: Mapping[str, Any] = field(default_factory=dict)
+    rounding: Rounding | None = None
+    """Of decompositions, made larger."""
 
     def frame(self, moved: Mapping[str, Any] = {}) -> Frame:
         inputs = {name: moved.get(name, value) for name, value in self.inputs.items()}
@@ -35,7 +38,8 @@ class Point:
             for path, value in moved.items()
             if path not in inputs and path not in params
         }
-        return run(self.text, self.dims, inputs, params, rest, self.consts)
+        rounding = None if self.rounding is None else self.rounding.mover()
+        return run(self.text, self.dims, inputs, params, rest, self.consts, rounding)
 
     def values(self, outputs: Sequence[str]) -> Names:
         frame = self.frame()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from tests.fuzz.calling import (
     tangents_of,
 )
 from tests.fuzz.finding import Finding, Wrong
+from tests.fuzz.meaning.rounding import Rounding
 from tests.fuzz.oracle import Slopes, slopes
 from tests.fuzz.program import Clause, Program
 
@@ -175,8 +176,9 @@ class Right:
 
     def __init__(self, program: Program, given: Arguments, nudged: int = 0) -> None:
         self.program, self.given = program, given
-        share = NUDGES[program.setting.dtype]
-        self.point = point = point_of(program, _nudged(given, share, nudged) if nudged else given)
+        rounding = Rounding(NUDGES[program.setting.dtype], nudged) if nudged else None
+        point = point_of(program, given if rounding is None else _nudged(given, rounding))
+        self.point = point = replace(point, rounding=rounding)
         self.values = point.values(program.outputs)
         self.floats = [n for n, v in self.values.items() if v.dtype.kind == "f"]
         self.by: dict[str, Slopes] = {}
@@ -326,14 +328,8 @@ class Right:
         return not others
 
 
-def _nudged(given: Arguments, share: float, nudged: int) -> Arguments:
-    rng = np.random.default_rng(nudged)
-
-    def moved(value: np.ndarray) -> np.ndarray:
-        if value.dtype.kind != "f":
-            return value
-        return value * (1 + share * rng.uniform(-1, 1, value.shape))
-
+def _nudged(given: Arguments, rounding: Rounding) -> Arguments:
+    moved = rounding.mover()
     return Arguments(
         {n: moved(v) for n, v in given.inputs.items()},
         {n: moved(v) for n, v in given.params.items()}, given.dims, given.axes,

@@ -188,9 +188,12 @@ def opened(program: Program, draw: random.Random) -> Program | None:
             new[axis] = str(other) if str(other).isidentifier() else f"({other})"
     if any("?" in text for text in new.values()):
         return None
-    made = [substituted(one, new) for one in block.body]
-    made = [replace(one, defines=()) for one in made]
-    made[-1] = replace(made[-1], defines=program.statements[place].defines)
+    defined = {value.name: value for value in program.statements[place].defines}
+    made = []
+    for one in block.body:
+        own_names = [new[name] for name in _defined([one])]
+        values = tuple(defined[name] for name in own_names if name in defined)
+        made.append(replace(substituted(one, new), defines=values))
     statements = (*program.statements[:place], *made, *program.statements[place + 1 :])
     return program.with_statements(statements)
 

@@ -27,6 +27,8 @@ class World:
     params: Mapping[str, Any]
     moved: Mapping[str, Any] = field(default_factory=dict)
     added: Mapping[str, Any] = field(default_factory=dict)
+    rounding: Callable[[Any], Any] | None = None
+    """Moves what decompositions give."""
     found: Values = field(default_factory=dict)
     """Nodes by path, as they were computed."""
 

@@ -14,6 +14,7 @@ from tests.fuzz.meaning.arrays import array, floats, space
 from tests.fuzz.meaning.bodies import Frame, Taken, Use, Values
 from tests.fuzz.meaning.functions import NAMED
 from tests.fuzz.meaning.gradients import gradient, jacobian, tangent
+from tests.fuzz.meaning.rounding import DECOMPOSED
 from tests.fuzz.meaning.ruled import ruled
 
 
@@ -67,6 +68,8 @@ def _operation(frame: Frame, name: str, arguments: Sequence[Any], flowing: tuple
         if word in named:
             named[word] = _axis(frame, arguments, named[word], (*flowing, *placed))
     value = NAMED[name](*flowing, *placed, **named)
+    if frame.world.rounding is not None and name in DECOMPOSED:
+        value = frame.world.rounding(value)
     return value if isinstance(value, tuple | int) else array(value)
 
 

@@ -6,7 +6,7 @@ derivative inside a graph is what dual numbers say of the same function.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -39,11 +39,12 @@ def run(
     params: Mapping[str, Any],
     added: Mapping[str, Any] = {},
     consts: Mapping[str, Any] = {},
+    rounding: Callable[[Any], Any] | None = None,
 ) -> Frame:
     """A file with its sizes and what it is given; ask it for names with `lookup`.
 
     `added` moves nodes where they stand, so that derivatives by them are total.
     """
     file = parsed(text).file
-    world = World(dims, consts, inputs, params, {}, added)
+    world = World(dims, consts, inputs, params, {}, added, rounding)
     return Frame(world, file.statements, "", _library(file, _standard()))

@@ -54,6 +54,7 @@ from tests.fuzz.writing.selection import (
     segments,
     take,
     take_along,
+    whole,
 )
 from tests.fuzz.writing.windows import convolution, pool, resized, sampled
 from tests.fuzz.writing.writer import Writer
@@ -115,6 +116,7 @@ OPERATIONS: dict[str, Write] = {
     "diff": differences,
     "top_k": top_k,
     "chosen_by_data": chosen_by_data,
+    "to_int": whole,
     "masked": masked,
     "causal": causal,
     "matmul": matmul,

@@ -175,6 +175,13 @@ def chosen_by_data(w: Writer) -> None:
     w.add(f"pick({x.name}, argmax({y.name}, axis=-1))", Type(x.shape[:-1]), x.bound, reads=x.name)
 
 
+def whole(w: Writer) -> None:
+    """An index that is a float rounded."""
+    x, below = w.floats(), w.draw.choice((2, 3, 4))
+    text = f"to_int({below - 0.05} * sigmoid({x.name}))"
+    w.add(text, Type(x.shape, "int", below), x.bound, reads="")
+
+
 def masked(w: Writer) -> None:
     x = w.floats()
     mask = w.of(x.shape, "bool")
