@@ -47,7 +47,7 @@ class Repetition:
     starts: tuple[Node, ...]
     step: Callable[[Scope, Sequence[Node]], tuple[list[Node], list[Node]]]
     differentiated: bool
-    collects: tuple[tree.Name, ...] = ()
+    collects: tuple[tree.Ident, ...] = ()
 
 
 def run_steps(context: Context, scope: Scope, steps: Repetition) -> tuple[list[Node], list[Node]]:
@@ -93,7 +93,7 @@ def run_steps(context: Context, scope: Scope, steps: Repetition) -> tuple[list[N
     ]
 
 
-def _stacked(name: tree.Name, items: Sequence[Node]) -> Node:
+def _stacked(name: tree.Ident, items: Sequence[Node]) -> Node:
     """Stack what the copies of a step collect, which is alike in each."""
     first = items[0].type
     for item in items:
@@ -199,13 +199,13 @@ def _roll(
                 steps.family.span,
                 _start_help(start, following.type, symbol),
             )
-    for name, item in zip(steps.collects, items, strict=True):
+    for collected, item in zip(steps.collects, items, strict=True):
         if any(symbol in axis.symbols for axis in item.shape):
             raise mistake(
                 "E311",
-                f"the shape of collected `{name.text}` depends on the index of the loop: "
+                f"the shape of collected `{collected.text}` depends on the index of the loop: "
                 f"{shape_text(item.shape)}",
-                name.span,
+                collected.span,
                 "a collected value keeps its shape from step to step",
             )
     loop, sources, new = roll_steps(symbol, first, count, carried, nexts, items, inner.until)
