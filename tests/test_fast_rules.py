@@ -50,6 +50,9 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "placed_by_rows": ("pick(tanh(m), label)", "pick(tanh(c), stack(label, label, label))"),
     "added_by_rows": ("cross_entropy(m, label)",),
+    # stacks
+    "position_of_part": ("reshape(c[1:2], [2, 4])", "reshape(m[:, 3:], [2])"),
+    "stack_by_rows": ("stack(a, b, b, a, a, b, a, b)", "stack(m, m, m, m, m, m, m, m) * 2"),
     # powers
     "power_by_products": ("a**2", "a**3", "m**5", "a**-1", "(e + 3)**-2", "s**4"),
     "power_by_roots": ("(a * a + 1)**0.5", "exp(a)**-0.5", "abs(e)**1.5"),
@@ -148,6 +151,7 @@ EXACT = {
     "mean_by_sum", "outer_by_axes", "kept_or_zero", "picked_by_rows", "placed_by_rows",
     "added_by_rows", "product_with_itself", "scalar_in_front", "factor_of_view", "sign_of_product",
     "sign_to_a_factor", "permuted_axes", "rows_already", "only_position", "change_of_shape",
+    "position_of_part", "stack_by_rows",
 }  # fmt: skip
 """Equal bit for bit, but for the sign of a zero."""
 

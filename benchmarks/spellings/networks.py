@@ -10,6 +10,7 @@ from benchmarks.workloads import deep, mlp, net321, resblocks, transformer
 
 VALUE_AND_GRAD = ("value_and_grad_loss",)
 LAYER_BY_LAYER = "each layer's gradients are products of their own; a loop's are one for all"
+STACKED_HERE = "parameters that come one by one are stacked for the loop, which copies them"
 
 # ---- a: columns ----------------------------------------------------------------------------------
 
@@ -177,9 +178,9 @@ DEEP = Spelt(
         "a chain, written out": (NARROW, unrolled),
     },
     VALUE_AND_GRAD,
-    of_cases(deep.WORKLOAD.small),
+    of_cases(lambda folder: [deep.case(folder, "float64", layers=20)]),
     of_cases(deep.WORKLOAD.cases),
-    apart={"written out": LAYER_BY_LAYER, "a chain, written out": LAYER_BY_LAYER},
+    apart={"written out": STACKED_HERE, "a chain, written out": STACKED_HERE},
 )
 
 # ---- h: a transformer block ----------------------------------------------------------------------

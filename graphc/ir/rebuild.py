@@ -48,7 +48,7 @@ def rebuild(
     as it is now, and says what is read in its place. `start` holds nodes that are mapped already.
     """
     new: dict[Node, Node] = dict(start or {})
-    _rebuild(new, results, replace_, read=read)
+    rebuild_into(new, results, replace_, read=read)
     return new
 
 
@@ -58,11 +58,11 @@ def rebuild_alone(results: Iterable[Node], replace_: Replace) -> dict[Node, Node
     So it is found once in a compilation, for whatever graph the node is in.
     """
     new: dict[Node, Node] = {}
-    _rebuild(new, results, replace_, table.get().memo[replace_])
+    rebuild_into(new, results, replace_, table.get().memo[replace_])
     return new
 
 
-def _rebuild(
+def rebuild_into(
     new: dict[Node, Node],
     results: Iterable[Node],
     replace_: Replace,
@@ -104,11 +104,11 @@ def _rebuild_loop(
 ) -> Node:
     """Rebuild a loop with its arguments and body; the body's nodes are mapped too."""
     loop = loop_of(node)
-    _rebuild(new, loop.bound, replace_, known, read)
+    rebuild_into(new, loop.bound, replace_, known, read)
     bound = {one: new[one] for one in loop.bound}
     if read is not None:
         new |= {one: read(one, bound[one]) for one in loop.bound}
-    _rebuild(new, loop.roots, replace_, known, read)
+    rebuild_into(new, loop.roots, replace_, known, read)
     moved = replace(
         loop.map_roots(new),
         first=_map_dim(loop.first, replace_),
@@ -127,7 +127,7 @@ def _rebuild_rule(
     node: Node, new: dict[Node, Node], replace_: Replace, known: dict[Node, Node] | None
 ) -> Node:
     rule = rule_of(node)
-    _rebuild(new, (*rule.bound, *rule.stated), replace_, known)
+    rebuild_into(new, (*rule.bound, *rule.stated), replace_, known)
     moved = Rule(
         new[rule.value],
         tuple(new[n] for n in rule.places),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from graphc.ir.graph import Node, Op
+from graphc.ir.items import choose_all
 from graphc.ir.loop import RESULT, body, loop_arguments, loop_of, result
 from graphc.ir.memo import memoised
 from graphc.ir.results import BLOCKS, ResultKey
@@ -14,6 +15,7 @@ from graphc.ops.shape.shaping import (
     expand,
     full_array,
     in_rows,
+    index,
     leading,
     reshape,
     transpose,
@@ -159,15 +161,40 @@ def results_to_copy(
     """Choose the results to copy: none has memory of inputs, `taken` nodes or earlier results.
 
     Views of all of an array that nobody else has are returned as they are; blocks of Jacobians and
-    Hessians also where their axes have changed places.
+    Hessians also where their axes have changed places; and items of an array all of which are
+    results.
     """
     known: dict[Node, Owners] = {}
     seen = {owner for node in taken for owner in owners(node, known)}
+    items = _items_of_all(results.values())
+    given_away: set[Node] = set()
     found: set[ResultKey] = set()
     for key, node in results.items():
         mine = owners(node, known)
         views = ANY_ORDER if key.kind in BLOCKS else WHOLE_VIEWS
-        if node.rank and not (is_new(node, views) and seen.isdisjoint(mine)):
-            found.add(key)
+        whole = items.pop(node, node)  # an item that comes again is copied
+        if node.rank and (whole is node or whole not in given_away):
+            if is_new(whole, views) and seen.isdisjoint(mine):
+                given_away.add(whole)
+            else:
+                found.add(key)
         seen |= mine if node.rank else set()
     return found
+
+
+def _items_of_all(results: Iterable[Node]) -> dict[Node, Node]:
+    """Map the items of arrays all of whose items are results to these arrays."""
+    items: dict[Node, dict[int, Node]] = {}
+    for node in results:
+        if node.op is index:
+            (whole,) = node.args
+            (kind, position), *rest = node.attrs["items"]
+            number = position.constant if kind == "at" else None
+            if number is not None and choose_all(rest, whole.shape[1:]):
+                items.setdefault(whole, {})[number] = node
+    return {
+        node: whole
+        for whole, numbered in items.items()
+        if len(numbered) == whole.shape[0].constant
+        for node in numbered.values()
+    }

@@ -9,6 +9,7 @@ from graphc.optimise.algebra.axis_order import arrange
 from graphc.optimise.algebra.shares import share_finitely
 from graphc.optimise.before_ad.canonical import prepare
 from graphc.optimise.before_ad.horizontal import fuse_horizontally
+from graphc.optimise.before_ad.rolling import roll
 from graphc.optimise.before_ad.selections import select
 from graphc.optimise.before_ad.states import take_states_apart
 from graphc.optimise.before_ad.vectorise import vectorise
@@ -42,7 +43,7 @@ _LOOPS: tuple[Pass, ...] = (share_finitely, turn_products, distribute, simplify)
 READABLE = Level("-O0")
 FAST = Level(
     "-O2",
-    (vectorise, take_states_apart, select, fuse_horizontally, prepare),
+    (roll, vectorise, take_states_apart, select, fuse_horizontally, prepare),
     (*_LOOPS, *_ALGEBRA),
     (unroll, *_LOOPS, components, *_ALGEBRA),
     True,

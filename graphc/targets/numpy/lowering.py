@@ -7,9 +7,10 @@ from graphc.ir.use_counts import Rules
 from graphc.ir.verify import verified
 from graphc.optimise.algebra.matrices import MATRICES
 from graphc.optimise.algebra.reductions import BY_PRODUCT, FUSED
+from graphc.optimise.algebra.stacks import STACKS
 from graphc.optimise.driver import applied_everywhere, joined
 
-LAST_RULES: tuple[Rules, ...] = (FUSED, joined(FUSED, BY_PRODUCT, MATRICES))
+LAST_RULES: tuple[Rules, ...] = (FUSED, joined(FUSED, BY_PRODUCT, MATRICES, STACKS))
 """What hides the structure that the others look for; of the first table what is not read once
 any more when the second has been applied."""
 
