@@ -144,23 +144,25 @@ def _cotangent(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Any:
     """The cotangent of an output: an array of its shape; zeros where it is left out."""
     if value is None:
         return np.zeros(shape, FLOAT)[()]
-    expected = f"float of {shape}"
-    array = _as_array(value, what, expected)
+    if type(value) is float and not shape:
+        return FLOAT(value)
+    array = value if type(value) is np.ndarray else _as_array(value, what, f"float of {shape}")
     if array.dtype.kind not in "fiub" or array.shape != shape:
-        raise ValueError(f"{what} is {array.dtype} of shape {array.shape}, expected {expected}")
+        raise ValueError(
+            f"{what} is {array.dtype} of shape {array.shape}, expected float of {shape}"
+        )
     return array.astype(FLOAT)[()]
 
 
 def _expected(given: Mapping[str, ArrayLike], names: tuple[str, ...], what: str) -> None:
     """Every name that is given is one of these."""
-    if not isinstance(given, Mapping):
+    if type(given) is not dict and not isinstance(given, Mapping):
         raise TypeError(f"{what}: expected a dict of arrays by path")
     known = set(names)
-    unknown = sorted(str(name) for name in given if name not in known)
+    unknown = [str(name) for name in given if name not in known]
     if unknown:
-        raise ValueError(
-            f"{what}: unknown {', '.join(unknown)}; expected some of {', '.join(names)}"
-        )
+        found = ", ".join(sorted(unknown))
+        raise ValueError(f"{what}: unknown {found}; expected some of {', '.join(names)}")
 
 
 def _take(make: Callable[..., tuple[Any, ...]], *dims: int) -> tuple[Any, ...]:
