@@ -28,7 +28,7 @@ COLOURS = "graphc/views/colours.css"
 SECTION = re.compile(r'<h[1-4] id="([^"]+)">(.*?)</h[1-4]>', re.S)
 NO_WORDS = re.compile(r'<math.*?</math>|<a class="headerlink".*?</a>|<[^>]+>', re.S)
 PICTURE = re.compile(r'(<img\b[^>]*\bsrc="([^"]+)"[^>]*>)')
-OPTION = re.compile(r"(?<=[ >])--[\w-]+(?=[^<>]*</code>)")
+OPTION = re.compile(r"(?:(?<=[ >])--[\w-]+|-&gt;)(?=[^<>]*</code>)")
 CODE = re.compile(r"(^ *```.*?^ *```$|(?<![$`])`[^`\n]+`(?!\$))", re.M | re.S)
 
 

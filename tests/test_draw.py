@@ -171,6 +171,16 @@ output loss = sum(h)
     assert [group.title for group in picture.groups].count(inner) == 1
 
 
+def test_what_a_loop_starts_from_lies_before_it() -> None:
+    """A sum that a chain begins with is computed once, however often its loop goes round."""
+    text = "input x, p: [3]\nx + p -> repeat layer[k in 1..4] { dense(3, act=tanh) as f } -> y\n"
+    picture = depicted(f"{text}output loss = sum(y)")
+    (start,) = (one for one in picture.nodes if one.lines == ("x + p",))
+    (loop,) = (one for one in picture.groups if one.kind == "loop")
+    assert start.group == ""
+    assert loop.id in picture.around(node_of(picture, "layer.*.f").group)
+
+
 def test_edges_say_the_shape_of_what_they_carry() -> None:
     edges = edges_of(depicted(RESIDUAL))
     assert edges["x", "h"].label == "[B, 4]"
@@ -268,6 +278,8 @@ def test_signs_are_explained_below() -> None:
         " [f > 0] is 1 where that holds, else 0."
     )
     assert with_signs(depicted("input x\noutput y = x * x")).notes == ()
+    (said,) = with_signs(depicted("input x, y: [3]\noutput z = sigmoid(cross(x, y))")).notes
+    assert said == "σ is the sigmoid, σ(x) = 1 / (1 + e^(−x)); × is the cross product."
 
 
 def test_a_picture_is_read_out_box_by_box() -> None:

@@ -84,7 +84,7 @@ def grouping(
             use = paths.use_without_path(box)
             if use and (use in named or crowds[use] > 1):
                 keys[box].append(named.get(use, use))
-    _place_nameless(values, parents, keys, set(loops.values()))
+    _place_nameless(values, parents, keys, loops)
     return _made(values, paths, keys, loops)
 
 
@@ -92,9 +92,10 @@ def _place_nameless(
     values: Values,
     parents: Mapping[Node, Sequence[Node]],
     keys: dict[Node, list[Key]],
-    loops: Collection[Key],
+    loops: Mapping[Node, Key],
 ) -> None:
-    """Put a box without a name where all that read it are, no deeper than its statement is.
+    """Put a box without a name where all that read it are, no deeper than its statement is, and in
+    no loop of which it is no step.
 
     What a loop carries lies where all that has a name in the loop does, no deeper than the loop.
     """
@@ -106,19 +107,23 @@ def _place_nameless(
     for box in values.starts:
         around = values.loops[box]
         inside = [keys[one] for one in named if values.loops[one][: len(around)] == around]
-        keys[box] = _shared(inside, len(uses_of(around[-1])), loops)
+        keys[box] = _shared(inside, len(uses_of(around[-1])), loops, around)
     for box in reversed(values.boxes):
         if box not in keys:
             known = [keys[one] for one in readers.get(box, ()) if one in keys]
-            keys[box] = _shared(known, len(uses_of(box)), loops)
+            keys[box] = _shared(known, len(uses_of(box)), loops, values.loops[box])
 
 
-def _shared(known: Sequence[Sequence[Key]], depth: int, loops: Collection[Key]) -> list[Key]:
-    """Return the groups that all lie in, of blocks at most so many."""
+def _shared(
+    known: Sequence[Sequence[Key]], depth: int, loops: Mapping[Node, Key], around: Collection[Node]
+) -> list[Key]:
+    """Return the groups that all lie in, of blocks at most so many, of loops those around."""
     found: list[Key] = []
+    every, mine = set(loops.values()), {loops[loop] for loop in around}
     for common in zip(*known, strict=False):
-        in_block = common[0] not in loops
-        if any(key != common[0] for key in common) or (in_block and not depth):
+        in_block = common[0] not in every
+        left_out = not depth if in_block else common[0] not in mine
+        if any(key != common[0] for key in common) or left_out:
             break
         depth -= in_block
         found.append(common[0])

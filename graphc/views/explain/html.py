@@ -147,12 +147,14 @@ def _words(words: Inlines) -> str:
             found.append(escape(word.removeprefix(closing)))
             closing = ""
         elif isinstance(word, Code):
-            found.append(f"<code>{escape(word.text)}</code>")
+            found.append(f"<code>{escape(word.text).replace('-&gt;', ARROW)}</code>")
         else:
             closing = after[0] if isinstance(after, str) and after.startswith(CLOSING) else ""
             found.append(_formula(word, closing=closing))
     return "".join(found)
 
+
+ARROW = '<span class="kept">-&gt;</span>'
 
 CLOSING = (",", ".", ":", ";", ")")
 """Signs that stay on the line of the formula before them: browsers would break there."""
@@ -205,9 +207,9 @@ def _flat(mark: Mark) -> Iterator[Mark]:
         for part in parts:
             yield from _flat(part)
     elif mark.kind == "fence" and length(mark) > LONG:
-        yield Mark("operator", mark.text[0])
+        yield Mark("bracket", mark.text[0])
         yield from _flat(parts[0])
-        yield Mark("operator", mark.text[-1])
+        yield Mark("bracket", mark.text[-1])
     elif (
         mark.kind in ("raised", "lowered")
         and parts[0].kind in ("fence", "row")
@@ -239,6 +241,8 @@ def mathml(mark: Mark) -> str:
             return _number(mark.text)
         case "operator":
             return _operator(mark.text)
+        case "bracket":
+            return _bracket(mark.text, grows=False)
         case "bold":
             return f"<mi>{BOLD.get(mark.text) or escape(mark.text)}</mi>"
         case "row":
@@ -260,8 +264,26 @@ def mathml(mark: Mark) -> str:
         case "bar":
             return f'<mover accent="true">{mathml(parts[0])}<mo stretchy="true">¯</mo></mover>'
         case _:
-            first, last = escape(mark.text[0]), escape(mark.text[-1])
-            return f"<mrow><mo>{first}</mo>{mathml(parts[0])}<mo>{last}</mo></mrow>"
+            first, last = (
+                _bracket(sign, _is_tall(parts[0])) for sign in mark.text[:: len(mark.text) - 1]
+            )
+            return f"<mrow>{first}{mathml(parts[0])}{last}</mrow>"
+
+
+def _is_tall(mark: Mark) -> bool:
+    """Return whether a formula is higher than a line."""
+    return mark.kind in TALL or any(map(_is_tall, mark.parts))
+
+
+TALL = frozenset({"above", "derivative", "root"})
+
+
+def _bracket(sign: str, grows: bool) -> str:
+    """Write a bracket; browsers leave room on both sides of one that may grow."""
+    return f"<mo{'' if grows else LEVEL}>{escape(sign)}</mo>"
+
+
+LEVEL = ' stretchy="false"'
 
 
 def _operator(sign: str) -> str:

@@ -93,9 +93,11 @@ def _curve(found: Live, of_rows: Sequence[Of]) -> Markup:
     )  # fmt: skip
     unknown = any(row.during.constant is None for row in found.rows)
     said = " with 32 for each dim that is not known" if unknown else ""
-    caption = f"Bytes alive while each statement runs, from first to last{said}; dark is what stays"
-    return element("figure", svg, element("figcaption", f"{caption}. Highest: {most:,}."))
+    caption = f"Bytes alive while each statement runs, from first to last{said}"
+    return element("figure", svg, element("figcaption", f"{caption}. {STAYS} Highest: {most:,}."))
 
+
+STAYS = "A bar stands on what stays alive; the pale part above that is needed meanwhile."
 
 GAP = 1.0
 """Between two bars."""
