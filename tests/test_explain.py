@@ -173,6 +173,48 @@ def test_the_ending_of_a_file_chooses_its_format(tmp_path: Path) -> None:
         assert out.read_text(encoding="utf-8") == said("-", "--format", format, input=CHAIN)
 
 
+def test_a_large_graph_begins_with_what_there_is() -> None:
+    """Forty layers and their parameters are four rows: names that differ in a number are one."""
+    layers = "".join(f"h{n + 1} = dense(h{n}, 8, act=tanh) as fc{n}\n" for n in range(40))
+    text = f"dim B\ninput h0: [B, 8]\n{layers}output y = mean(h40**2)\nderive grad y wrt params\n"
+    said_of = said("-", "--level", "formulas", input=text)
+    found = said_of[said_of.index("What there is") :]
+    table = found[found.index("  name") : found.index("\n\n\n")].splitlines()
+    assert "81 values, computed of 1 input and 80 parameters." in found
+    assert [row.split("  ")[1] for row in table[1:]] == [
+        "h₀", "fc0.W … fc39.W", "fc0.b … fc39.b", "fc0 … fc39", "h₁ … h₄₀", "y",
+    ]  # fmt: skip
+    assert "40 parameters" in table[2]
+    assert "40 values, the first `h1 = dense(h0, 8, act=tanh) as fc0`" in table[5]
+    assert "h₇ = fc6" in found
+    assert "What there is" not in said("-", input=CHAIN)
+    page = said("-", "--format", "html", input=text)
+    assert f'data-node="{" ".join(f"fc{n}.W" for n in range(40))}"' in page
+
+
+def test_what_a_loop_of_grad_carries_is_said() -> None:
+    """It has no name in the file; of what steps collect only what is read is told."""
+    text = """dim T
+input x: [T, 2]
+param w: [2]
+scan step[t in T] carry h = 0.0 {
+    next h = tanh(x[t] @ w + h)
+    collect ys = h * 2
+}
+g = grad(sum(ys**2) + h, w)
+output z = sum(g**2)
+derive grad z wrt w
+"""
+    found = " ".join(said("-", input=text).replace("│", "").split())
+    assert (
+        "This loop is made by `grad`: d_h is what has come back to `h` so far; d_w is what has come"
+        " back to `w` so far."
+    ) in found
+    assert "collected1" not in found
+    own = re.sub(r"\bh\b", "d_h", text).replace("grad(sum(ys**2) + d_h, w)", "w")
+    assert "made by" not in said("-", input=own)
+
+
 # ---- formats -----------------------------------------------------------------------------------
 
 

@@ -80,7 +80,8 @@ class LoopPart:
     `carried` gives each carried value before the first step, `nexts` what it becomes in a step,
     `elements` what is read of a source, along which axis, and how many axes it has, `collected`
     what is stacked, `shared` what every step reads, `ends` what comes back after the last;
-    `adjoints` are those of one step. `index` is what its index goes by, `named` its name in the
+    `adjoints` are those of one step. `returning` are the carried values that `grad` makes, and what
+    each brings something back to. `index` is what its index goes by, `named` its name in the
     file, `steps_index` it with those of the loops around.
     """
 
@@ -99,6 +100,7 @@ class LoopPart:
     ends: tuple[tuple[Expression, Expression], ...]
     steps: tuple[Step, ...]
     adjoints: tuple[AdjointStep, ...]
+    returning: tuple[tuple[Expression, str], ...]
 
     @property
     def entries(self) -> tuple[Expression, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from graphc.ir.graph import Node
-from graphc.ir.loop import RESULT, Loop, loop_arguments
+from graphc.ir.loop import RESULT, Loop, loop_arguments, loop_of
 from graphc.records import replace
 from graphc.views.explain.derivation import AdjointStep, AdjointTerm, LoopPart
 from graphc.views.explain.expression import (
@@ -50,13 +51,14 @@ def derive_loop(
     results = {
         one.attrs["number"]: one for one in order if one.op is RESULT and one.args[0] is node
     }
-    stacked = {
-        number: symbol(
-            setting.labels.name(results[number]) if number in results else f"collected{number}",
-            column(item.shape),
-            now,
-        )
+    collected = {
+        number: item
         for number, item in enumerate(loop.collected, len(loop.carried))
+        if number in results
+    }
+    stacked = {
+        number: symbol(setting.labels.name(results[number]), column(item.shape), now)
+        for number, item in collected.items()
     }
     seeds = [
         Seed(following_node, setting.total(setting.target, name))
@@ -65,8 +67,8 @@ def derive_loop(
     ]
     seeds += [
         Seed(item, setting.total(setting.target, stacked[number]))
-        for number, item in enumerate(loop.collected, len(loop.carried))
-        if number in results and results[number] in parts
+        for number, item in collected.items()
+        if results[number] in parts
     ]
     shared = [one for one in outer if one in active]
     floats = [one for one in loop.carried if one.type.dtype == "float"]
@@ -76,7 +78,9 @@ def derive_loop(
         if source in active
     ]
     wrt = [*floats, *(inner for inner, _ in elements), *shared]
-    found = region(setting, loop.roots, seeds if node in active else [], wrt, inside, now)
+    unread = {*loop.collected} - {*loop.nexts, *collected.values()}
+    roots = tuple(root for root in loop.roots if root not in unread)
+    found = region(setting, roots, seeds if node in active else [], wrt, inside, now)
     adjoints = [_shared_in_step(one, shared, inside, now) for one in found.adjoints]
     part = LoopPart(
         label,
@@ -99,8 +103,7 @@ def derive_loop(
             for name, node_ in zip(following, loop.nexts, strict=True)
         ),
         tuple(
-            (stacked[number], symbol_of(item, found.symbols))
-            for number, item in enumerate(loop.collected, len(loop.carried))
+            (stacked[number], symbol_of(item, found.symbols)) for number, item in collected.items()
         ),
         tuple(inside[one] for one in shared),
         tuple(
@@ -110,9 +113,19 @@ def derive_loop(
         ),
         found.steps,
         tuple(adjoints),
+        tuple(_returning(node, carried)),
     )
     reached = {one.of for one in found.adjoints}
     return part, _back(setting, loop, part, initials, sources, shared, inside, starting, reached)
+
+
+def _returning(node: Node, carried: Sequence[Expression]) -> Iterator[tuple[Expression, str]]:
+    """Yield the carried values that are not in the statement of a loop: those that `grad` makes."""
+    said = node.origin.span.text if node.origin is not None else ""
+    for bound, value in zip(loop_of(node).carried, carried, strict=True):
+        d, _, of = str(bound.attrs["name"]).partition("_")
+        if d == "d" and of and not re.search(rf"\bd_{re.escape(of)}\b", said):
+            yield symbol(value.data[0], value.shape), of
 
 
 def _back(

@@ -24,6 +24,7 @@ from graphc.views.explain.document import (
 from graphc.views.explain.document import Block as Piece
 from graphc.views.explain.expression import Expression, added
 from graphc.views.explain.notation import notation
+from graphc.views.explain.overview import computed, is_large, tell_overview
 from graphc.views.explain.summary import tell_blocks, tell_clauses, tell_counts
 from graphc.views.explain.values import (
     listed,
@@ -53,8 +54,14 @@ def document(derivation: Derivation, wanted: Wanted) -> Document:
         return Document(title, tuple(pieces))
     known = bool(derivation.outputs and derivation.paths)
     pieces += _conventions(derivation) if known else [Paragraph((WITHOUT,))]
+    large = is_large(derivation)
+    if large:
+        pieces.append(Heading(2, ("What there is",)))
+        pieces += tell_overview(derivation)
     pieces.append(Heading(2, ("Values, in the order computed",)))
-    pieces += tell_steps(derivation.steps, derivation, wanted)
+    pieces += tell_steps(
+        computed(derivation.steps) if large else derivation.steps, derivation, wanted
+    )
     if derivation.absent:
         pieces.append(Paragraph(_gone_without(derivation.absent)))
     if not known:

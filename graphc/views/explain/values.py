@@ -118,6 +118,8 @@ def _loop_forward(
     loop: LoopPart, step: Step, derivation: Derivation, wanted: Wanted
 ) -> Iterator[Piece]:
     inner: list[Piece] = []
+    if loop.returning:
+        inner.append(Paragraph(_returning(loop)))
     starts = [equation_of(start, value) for start, value in loop.carried]
     if starts:
         inner.append(Items(tuple(("before the first step ", mark) for mark in starts)))
@@ -127,6 +129,20 @@ def _loop_forward(
     if ends:
         inner.append(Items(tuple((mark,) for mark in ends)))
     yield Inside(loop_title(loop, step), tuple(inner))
+
+
+def _returning(loop: LoopPart) -> Inlines:
+    """Say what is carried by a loop that is not in the file."""
+    said: list[Inline] = ["This loop is made by ", Code("grad"), ": "]
+    for place, (value, of) in enumerate(loop.returning):
+        said += [
+            "; " if place else "",
+            notation(value),
+            " is what has come back to ",
+            Code(of),
+            " so far",
+        ]
+    return (*said, ".")
 
 
 def _positions(loop: LoopPart) -> Iterator[Inlines]:
