@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import BadParameter, Exit
 
 from graphc.cli.messages import print_diagnostics
+from graphc.later import Later
 from graphc.source import GraphError, Source, Span, error, near_or_all
+
+if TYPE_CHECKING:
+    import tomllib
+else:
+    tomllib = Later("tomllib")
 
 NAME = "pyproject.toml"
 OPTIONS = {

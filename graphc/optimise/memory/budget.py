@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
+from graphc.later import Later
 from graphc.records import dataclass
+
+if TYPE_CHECKING:
+    import fractions
+else:
+    fractions = Later("fractions")
 
 UNITS = {
     "": 1, "b": 1, "byte": 1, "bytes": 1,
@@ -21,7 +27,7 @@ class Budget:
     """So many bytes, or this share of the largest unplanned peak."""
 
     bytes: int | None
-    share: Fraction | None
+    share: fractions.Fraction | None
 
     def of(self, unplanned: int) -> int:
         if self.bytes is not None:
@@ -37,7 +43,7 @@ def budget(text: str) -> Budget:
     (1572864, '1/2')
     """
     found = re.fullmatch(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(%|[A-Za-z]*)\s*", text)
-    amount = Fraction(found[1]) if found else Fraction(0)
+    amount = fractions.Fraction(found[1] if found else 0)
     unit = found[2].lower() if found else "?"
     if unit == "%" and 0 < amount <= 100:
         return Budget(None, amount / 100)
