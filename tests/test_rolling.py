@@ -157,6 +157,22 @@ PLAIN = written_out(
 
 
 @pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize(
+    "order", ["whole, only", "only, whole", "only, whole, only", "whole, part"]
+)
+def test_the_only_item_and_its_whole_share_no_memory(order: str, level: int) -> None:
+    names = [f"o{k}" for k in range(order.count(",") + 1)]
+    outputs = "\n".join(f"output {o} = {e}" for o, e in zip(names, order.split(", "), strict=True))
+    text = f"input x: [1, 3]\nwhole = sin(x)\nonly = whole[-1]\npart = whole[0, 1:]\n{outputs}"
+    x = np.arange(3.0)
+    found = graphc.compile_text(text, level=level).module().forward(x[None])[0]
+    assert not any(np.shares_memory(p, q) for p, q in itertools.combinations(found, 2))
+    right = {"whole": np.sin(x)[None], "only": np.sin(x), "part": np.sin(x[1:])}
+    for array, name in zip(found, order.split(", "), strict=True):
+        np.testing.assert_array_equal(array, right[name])
+
+
+@pytest.mark.parametrize("level", [0, 2])
 @pytest.mark.parametrize("order", ["a, b, whole", "whole, a, b", "b, whole, a", "a, whole", "a, b"])
 def test_items_and_their_whole_share_no_memory(order: str, level: int) -> None:
     """All items of an array are handed out as they are, but for what else has its memory."""

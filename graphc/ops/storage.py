@@ -167,17 +167,18 @@ def results_to_copy(
     known: dict[Node, Owners] = {}
     seen = {owner for node in taken for owner in owners(node, known)}
     items = _items_of_all(results.values())
-    given_away: set[Node] = set()
+    opened: set[Node] = set()  # arrays whose items are handed out
     found: set[ResultKey] = set()
     for key, node in results.items():
         mine = owners(node, known)
         views = ANY_ORDER if key.kind in BLOCKS else WHOLE_VIEWS
-        whole = items.pop(node, node)  # an item that comes again is copied
-        if node.rank and (whole is node or whole not in given_away):
-            if is_new(whole, views) and seen.isdisjoint(mine):
-                given_away.add(whole)
-            else:
+        whole = items.pop(node, None)  # an item that comes again is copied
+        if node.rank and (whole is None or whole not in opened):
+            given = node if whole is None else whole
+            if not (is_new(given, views) and seen.isdisjoint(mine)):
                 found.add(key)
+            elif whole is not None:
+                opened.add(whole)
         seen |= mine if node.rank else set()
     return found
 
