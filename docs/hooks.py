@@ -28,6 +28,7 @@ COLOURS = "graphc/views/colours.css"
 SECTION = re.compile(r'<h[1-4] id="([^"]+)">(.*?)</h[1-4]>', re.S)
 NO_WORDS = re.compile(r'<math.*?</math>|<a class="headerlink".*?</a>|<[^>]+>', re.S)
 PICTURE = re.compile(r'(<img\b[^>]*\bsrc="([^"]+)"[^>]*>)')
+WIDE = re.compile(r'<svg\b[^>]*\bwidth="([\d.]+)"')
 OPTION = re.compile(r"(?:(?<=[ >])--[\w-]+|-&gt;)(?=[^<>]*</code>)")
 CODE = re.compile(r"(^ *```.*?^ *```$|(?<![$`])`[^`\n]+`(?!\$))", re.M | re.S)
 
@@ -76,13 +77,20 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> 
 
 def on_page_content(html: str, *, page: Any, config: Any, files: Files) -> str:
     """Link pictures to themselves in full size, keep options on a line; add the sections of a page
-    to what is searched."""
+    to what is searched. Pictures say how wide they are."""
     parts = SECTION.split(html)
     for id, heading, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         section = f"{page.url}#{id}", page.title, _words(heading), _words(text)
         config.extra["sections"].append(section)
     html = OPTION.sub(r'<span class="option">\g<0></span>', html)
-    return PICTURE.sub(r'<a class="picture" href="\2">\1</a>', html)
+
+    def shown(found: re.Match[str]) -> str:
+        file = files.get_file_from_path(target_of(page.file.src_uri, found[2]))
+        wide = None if file is None else WIDE.search(file.content_string)
+        sized = found[1] if wide is None else f'<img style="--wide: {wide[1]}px"{found[1][4:]}'
+        return f'<a class="picture" href="{found[2]}">{sized}</a>'
+
+    return PICTURE.sub(shown, html)
 
 
 def on_post_build(config: Any) -> None:

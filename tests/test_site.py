@@ -76,6 +76,7 @@ def chromium() -> Iterator[Browser]:
 CUT_OFF = """
 [...document.querySelectorAll('main img, main math')]
   .filter(e => e.getBoundingClientRect().right > innerWidth)
+  .filter(e => e.tagName !== 'IMG' || getComputedStyle(e.closest('p')).overflowX !== 'auto')
   .map(e => `${e.alt ?? e.textContent} is cut off`)
 """
 
@@ -98,6 +99,18 @@ def test_every_page_fits_and_can_be_read(
             wrong[page.name] = found
     chromium.call("Emulation.setEmulatedMedia", features=[])
     assert wrong == {}
+
+
+@shown
+def test_text_of_pictures_can_be_read_on_a_phone(chromium: Browser, site: Path) -> None:
+    """A wide one is shrunk to 9 of its 11 pixels of text, and scrolls."""
+    chromium.open(site / "gallery.html", width=390)
+    scales = chromium.ask(
+        "[...document.querySelectorAll('main img')].map(e => e.width / e.naturalWidth)"
+    )
+    assert len(scales) > 20
+    assert min(scales) > 9 / 11
+    assert chromium.ask("document.documentElement.scrollWidth") == 390
 
 
 @shown
