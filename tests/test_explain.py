@@ -262,6 +262,61 @@ def test_a_name_that_there_is_not_is_told_by_the_nearest() -> None:
     assert "no value `hh`; did you mean `h`?" in result.output
 
 
+LOOP = """dim T
+input x: [T, 2]
+param w: [2]; param start
+scan step[t in T] carry h = start { next h = tanh(x[t] @ w + h) }
+output other = h * 2
+output y = h**2
+derive grad y wrt w
+"""
+
+
+def test_what_a_loop_carries_is_told_by_its_name() -> None:
+    text = (
+        LOOP.replace("h = start", "s = start").replace("+ h)", "+ s)").replace("next h", "next s")
+    )
+    text = (
+        text.replace("h * 2", "s * 2")
+        .replace("h**2", "s**2")
+        .replace("}\noutput other", "}\nu = s\noutput other")
+    )
+    found = said("-", "--node", "s", input=text)
+    assert "before the first step s[−1] = start" in found
+    assert "s_t = step.s_next_t" in found
+    assert "dy/ds[t−1] = " in found
+    sentence = said("-", "--level", "sentence", "--node", "w", input=LOOP)
+    assert "what each step of the loop that reads it" in sentence
+    assert "what it does to w" not in sentence
+
+
+def test_where_nothing_flows_back_it_is_said() -> None:
+    """`other` is in the file, and y is not computed of it."""
+    for node in ("other", "x"):
+        assert "No derivative flows back to it." in said("-", "--node", node, input=LOOP)
+        sentence = said("-", "--level", "sentence", "--node", node, input=LOOP)
+        assert f"`{node}`: no derivative flows back to it." in sentence
+    result = said("-", "--level", "sentence", "--node", "y", input=LOOP)
+    assert "`y` is what is differentiated." in result
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("zzz", "no value `zzz`; there are `h`, `other`, `start`, `step.h_next`, `w`, `x`, `y`"),
+        ("step", "no value `step`; in it are `step.h_next`"),
+    ],
+)
+def test_names_that_there_are_stand_where_none_is_near(asked: str, told: str) -> None:
+    assert told in run("-", "--node", asked, input=LOOP).output
+
+
+def test_a_part_that_goes_down_to_the_first_has_no_end() -> None:
+    """As Python writes it: `x[2:-1:-1]` would be empty."""
+    text = "input x: [3]\nparam w: [3]\noutput y = sum(x * w[::-1])\nderive grad y wrt w\n"
+    assert "w[2::-1]" in said("-", input=text)
+
+
 @pytest.mark.parametrize(
     ("option", "given", "told"),
     [
@@ -484,6 +539,7 @@ def test_a_wide_fraction_is_a_quotient_where_its_line_breaks() -> None:
     assert rf"\sum \exp \left(\mathit{{{one}}}-\mathit{{{other}}}\right)/\mathit" in found
     text = "input e: [3]\noutput y = sum(e**2 * exp(e))\nderive grad y wrt e\n"
     assert r"e^{2}\odot \mathrm e^{e}" in said("-", "--format", "latex", input=text)
+    assert "e² ⊙ exp(e)" in said("-", input=text)
 
 
 @pytest.mark.long

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from graphc.compile.stages import Compilation
 from graphc.source import did_you_mean
 from graphc.views.explain.choices import Layout
@@ -23,7 +25,23 @@ def told(compilation: Compilation, layout: Layout, wanted: Wanted) -> Document:
     try:
         found = explained(compilation, layout, wanted.level == EVERYTHING, wanted.node)
     except Unknown as unknown:
-        near = did_you_mean(wanted.node, unknown.names)
-        why = f"no value `{wanted.node}`"
-        raise NoSuchValue(f"{why}; {near}" if near else why) from None
+        raise NoSuchValue(
+            f"no value `{wanted.node}`; {_others(wanted.node, unknown.names)}"
+        ) from None
     return document(found, wanted)
+
+
+LISTED = 8
+"""Names that are said where another one is asked for."""
+
+
+def _others(name: str, known: Collection[str]) -> str:
+    """Say what was meant, or of which names there are some: of a block or loop those in it."""
+    inside = [one for one in known if one.startswith(f"{name}.")]
+    near = did_you_mean(name, known)
+    if near and not inside:
+        return near
+    some = sorted(inside or known)
+    shown = ", ".join(f"`{one}`" for one in some[:LISTED])
+    more = f" and {len(some) - LISTED} more" if len(some) > LISTED else ""
+    return f"{'in it' if inside else 'there'} are {shown}{more}"

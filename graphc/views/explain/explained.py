@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
 from graphc.ad.functions import products, value
@@ -24,7 +24,7 @@ from graphc.source import Span
 from graphc.syntax import terms, tree
 from graphc.views.explain.blocks import blocks
 from graphc.views.explain.choices import Layout
-from graphc.views.explain.derivation import Count, Derivation
+from graphc.views.explain.derivation import Count, Derivation, Step
 from graphc.views.explain.expression import Expression, column, number, symbol
 from graphc.views.explain.region import region
 from graphc.views.explain.setting import Region, Seed, Setting
@@ -66,7 +66,7 @@ def explained(
         found = _derivation(model, layout, fine, node)
         absent = _absent(compilation)
     found = replace(found, gradients=gradients_of(compilation.tree), absent=absent)
-    names = {one.symbol.data[0] for one in found.every_step() if one.loop is None}
+    names = {name for one in found.every_step() for name in _names(one)}
     if node and node not in names:
         raise Unknown(names)
     return found
@@ -221,3 +221,11 @@ def counts(asked: Question, model: Model) -> tuple[Count, ...]:
 
 def _multiply_adds(graph: Graph) -> Dim:
     return cost_of(rewritten(graph, PASSES)).multiply_adds
+
+
+def _names(step: Step) -> Iterator[str]:
+    """Yield what a step goes by; a loop by what it carries."""
+    if step.loop is None:
+        yield step.symbol.data[0]
+    else:
+        yield from (value.data[0] for value, _ in step.loop.carried)

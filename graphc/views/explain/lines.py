@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from graphc.ir.dims import Dim
-from graphc.views.explain.marks import BOLD, Mark
+from graphc.views.explain.marks import BOLD, EULER, Mark
 
 RAISED = str.maketrans("0123456789+-−nT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿᵀ")
 TIGHT = {",": ", ", ":": ":", "·": "·", "(": "(", ")": ")", "//": "//"}
@@ -34,6 +34,8 @@ def _line(mark: Mark) -> str:
             return f"{_tight(parts[0])}{between}{_tight(parts[1])}"
         case "derivative":
             return f"{_line(parts[0])}/{_line(parts[1])}"
+        case "raised" if parts[0] == EULER:
+            return f"exp({_line(parts[1]).strip()})"
         case "raised":
             return _line(parts[0]) + _raised(parts[1])
         case "lowered":

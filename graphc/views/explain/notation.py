@@ -31,8 +31,9 @@ SUM, HADAMARD, PRODUCT, FRACTION, ATOM = range(5)
 LEVELS = {formulas.SUM: SUM, formulas.PRODUCT: PRODUCT, formulas.ATOM: ATOM}
 PLACES = {"": SUM, "*": PRODUCT, "^": ATOM}
 
-CALLED_BY_NAME = ("sum", "mean", "expand", "broadcast_to", "stop")
-"""What is told by its name, though it has a notation: its axes matter, or that it is there."""
+CALLED_BY_NAME = ("sum", "mean", "expand", "broadcast_to", "stop", "expm")
+"""What is told by its name, though it has a notation: its axes matter, or that it is there, or
+that it does not work element by element."""
 
 Shown = tuple[Mark, int]
 
@@ -289,7 +290,9 @@ def _item(kind: str, value: Any) -> str:
     if kind == "at":
         return str(value)
     start, length, step = value
-    return f"{start}:{start + length * step}" + (f":{step}" if step != 1 else "")
+    end = start + length * step
+    shown = "" if end.constant is not None and end.constant < 0 else str(end)
+    return f"{start}:{shown}" + (f":{step}" if step != 1 else "")
 
 
 def _value(value: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from graphc.ad.reverse import float_descendants
 from graphc.ir.graph import INPUT, PARAMETER, SOURCES, Node, uses
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, result_type
+from graphc.ir.order import topological
 from graphc.ops.shape.shaping import index
 from graphc.views.explain.derivation import AdjointStep, AdjointTerm, Edge, LoopPart, Step
 from graphc.views.explain.expression import (
@@ -117,6 +118,7 @@ def _adjoints(
     parts: dict[Node, list[AdjointTerm]] = {}
     for seed in seeds:
         parts.setdefault(seed.node, []).append(AdjointTerm(None, None, seed.formula, None))
+    behind = set(topological([seed.node for seed in seeds], set()))
     made: list[AdjointStep] = []
     loops: dict[Node, LoopPart] = {}
     for node in reversed(order):
@@ -127,10 +129,9 @@ def _adjoints(
             for parent, part in back:
                 parts.setdefault(parent, []).append(part)
             continue
-        if node not in active or (node not in parts and setting.only is None):
+        if node not in active or node not in (parts if setting.only is None else behind):
             continue
-        if node not in parts:
-            parts[node] = []
+        parts.setdefault(node, [])
         made.append(
             AdjointStep(
                 setting.total(setting.target, symbols[node]),

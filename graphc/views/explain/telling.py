@@ -30,6 +30,7 @@ from graphc.views.explain.values import (
     listed,
     loop_title,
     shape,
+    tell_carried,
     tell_step,
     tell_steps,
 )
@@ -184,6 +185,8 @@ def tell_moves(steps: Sequence[Step]) -> Iterator[Piece]:
 
 def _one_node(derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
     for step in derivation.every_step():
+        if step.loop is not None:
+            yield from tell_carried(step.loop, step, wanted)
         if not wanted.of(step.symbol):
             continue
         if step.role in ("input", "parameter"):
@@ -193,9 +196,11 @@ def _one_node(derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
         if wanted.forward and step.tangents:
             yield from tell_moves([step])
     if wanted.reverse:
-        for one in derivation.every_adjoint():
-            if wanted.of(one.of):
-                yield tell_adjoint(one, derivation, wanted, {})
+        found = [one for one in derivation.every_adjoint() if wanted.of(one.of)]
+        for one in found:
+            yield tell_adjoint(one, derivation, wanted, {})
+        if not found:
+            yield Paragraph(("No derivative flows back to it.",))
 
 
 # ---- sentences ----------------------------------------------------------------------------------
@@ -210,11 +215,18 @@ def _sentences(derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
              "computed of that value, slope times slope along every way, and ways add up.")
         )  # fmt: skip
     lines: list[Inlines] = []
-    for one in derivation.adjoints:
+    for one in derivation.every_adjoint() if wanted.node else derivation.adjoints:
         if not (wanted.of(one.of) if wanted.node else one.asked):
             continue
         children = [part.child for part in one.parts if part.child is not None]
         if not children:
+            continue
+        if one.of in children:
+            lines.append(
+                (notation(one.symbol), " says how much ", target, " grows with ", notation(one.of),
+                 ": what each step of the loop that reads it does to ", target, ", added up over "
+                 "the steps.")
+            )  # fmt: skip
             continue
         through = listed(list(dict.fromkeys(children)))
         lines.append(
@@ -225,3 +237,7 @@ def _sentences(derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
         )  # fmt: skip
     if lines:
         yield Items(tuple(lines))
+    elif wanted.node:
+        result = any(wanted.of(output) for output in derivation.outputs)
+        none = " is what is differentiated." if result else ": no derivative flows back to it."
+        yield Paragraph((Code(wanted.node), none))

@@ -131,6 +131,15 @@ def _loop_forward(
     yield Inside(loop_title(loop, step), tuple(inner))
 
 
+def tell_carried(loop: LoopPart, step: Step, wanted: Wanted) -> Iterator[Piece]:
+    """Tell what a loop carries under the name that is wanted: its start, and what it becomes."""
+    pairs = zip(loop.carried, loop.nexts, strict=True)
+    for (start, first), (now, value) in pairs:
+        if wanted.of(start):
+            begins = ("before the first step ", equation_of(start, first))
+            yield Inside(loop_title(loop, step), (Items((begins, (equation_of(now, value),))),))
+
+
 def _returning(loop: LoopPart) -> Inlines:
     """Say what is carried by a loop that is not in the file."""
     said: list[Inline] = ["This loop is made by ", Code("grad"), ": "]
