@@ -21,7 +21,7 @@ from graphc.views.explain.plain import plain
 from graphc.views.numbers.looking import Known, Numbers, look
 from graphc.views.numbers.picturing import with_numbers
 from graphc.views.numbers.summary import summarise, together
-from graphc.views.numbers.telling import tell_numbers
+from graphc.views.numbers.telling import norm, tell_numbers
 
 RNG = np.random.default_rng(0)
 LAYER = """dim B
@@ -212,6 +212,21 @@ def test_a_derivative_that_is_zero_is_said_where_it_begins() -> None:
         "x": False,
     }
     assert found["b"].flow is None
+
+
+def test_a_derivative_that_is_nan_is_not_zero() -> None:
+    """Nothing finite comes back through what has a nan: no norm, and no factor by it."""
+    text = "input x: [3]; param w\na = x * w\nb = a * a\noutput y = sum(b)\nderive grad y wrt w\n"
+    found = numbers(text, x=[1.0, np.nan, 3.0], w=2.0)
+    assert {name: one.flow for name, one in found.known.items() if one.flow} == {}
+    assert found.known["w"].adjoint is not None
+    assert norm(found.known["w"].adjoint) == "nan"
+    assert {found.known[name].gain for name in ("a", "x", "w")} == {None}
+    back = with_numbers(
+        backward(picture_of(Compilation(Source("net.graph", text)))), found, back=True
+    )
+    lines = {node.name: node.lines[-1] for node in back.nodes if node.lines}
+    assert (lines["b"], lines["w"]) == ("norm 1.73", "norm nan")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -45,17 +45,17 @@ def flow_of(
     """Find the adjoints that have vanished or exploded, by name.
 
     `adjoints` are in the order in which they flow, and so are the steps of each in a loop;
-    `children` are the names that one comes from.
+    `children` are the names that one comes from. What is not finite is neither.
     """
     known: dict[str, _Before] = {}
     found: dict[str, Flow] = {}
     for name, steps in adjoints.items():
         before = [known[child] for child in children[name] if child in known]
-        sizes = [one.typical for one in steps]
+        sizes = [one.typical for one in steps if one.is_finite]
         least = min([one.least for one in before] + [one for one in sizes if one], default=0.0)
         most = max([one.most for one in before] + sizes, default=0.0)
         kinds = frozenset[Kind]().union(*(one.kinds for one in before))
-        flow = _flow(sizes[-1], least, most, kinds)
+        flow = _flow(sizes[-1], least, most, kinds) if steps[-1].is_finite else None
         if flow is not None:
             found[name] = flow
             kinds |= {flow.kind}

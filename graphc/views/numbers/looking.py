@@ -191,6 +191,10 @@ def _sizes(model: Model, known: Mapping[str, Known], at: Mapping[str, Any]) -> d
 def _gain(
     name: str, adjoints: Mapping[str, Summary], children: Mapping[str, Sequence[str]]
 ) -> float | None:
-    """Return the norm of an adjoint relative to the largest that it comes from."""
-    norms = [adjoints[one].norm for one in children.get(name, ()) if one in adjoints]
-    return adjoints[name].norm / max(norms) if any(norms) else None
+    """Return the norm of an adjoint relative to the largest that it comes from, all finite."""
+    if name not in adjoints:
+        return None
+    before = [adjoints[one] for one in children.get(name, ()) if one in adjoints]
+    finite = all(one.is_finite for one in (adjoints[name], *before))
+    largest = max((one.norm for one in before), default=0.0)
+    return adjoints[name].norm / largest if finite and largest else None

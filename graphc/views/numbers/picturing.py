@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphc.records import replace
 from graphc.views.draw.records.picture import Edge, Node, Picture
-from graphc.views.numbers.telling import counted, short
+from graphc.views.numbers.telling import counted, norm, short
 
 if TYPE_CHECKING:
     from graphc.views.numbers.looking import Known, Numbers
@@ -39,7 +39,7 @@ def _node(node: Node, known: Known | None, back: bool) -> Node:
         if known.adjoint is None:
             return node
         kind = f", {known.flow.kind}" if known.flow is not None else ""
-        return replace(node, lines=(*node.lines, f"norm {short(known.adjoint.norm)}{kind}"))
+        return replace(node, lines=(*node.lines, f"norm {norm(known.adjoint)}{kind}"))
     value = known.value
     same = value.least == value.most
     told = short(value.least) if same else f"{short(value.least)} … {short(value.most)}"
@@ -54,8 +54,7 @@ def _edge(edge: Edge, names: Mapping[str, str], numbers: Numbers) -> Edge:
         return edge
     if edge.against:
         flowing = numbers.flowing.get((tail, head))
-        norm = None if flowing is None else flowing.norm
     else:
         known = numbers.known.get(tail)
-        norm = None if known is None or known.steps else known.value.norm
-    return edge if norm is None else replace(edge, label=f"{edge.label}, norm {short(norm)}")
+        flowing = None if known is None or known.steps else known.value
+    return edge if flowing is None else replace(edge, label=f"{edge.label}, norm {norm(flowing)}")

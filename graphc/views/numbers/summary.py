@@ -38,6 +38,11 @@ class Summary:
         return self.finite + self.nans + self.infinities
 
     @property
+    def is_finite(self) -> bool:
+        """Return whether no element is nan or infinite."""
+        return self.finite == self.size
+
+    @property
     def typical(self) -> float:
         """Return the root of the mean square: the norm that does not grow with the size."""
         return self.norm / math.sqrt(self.finite) if self.finite else 0.0

@@ -115,7 +115,7 @@ def _row(one: Known) -> Sequence[str]:
         short(value.least) if value.finite else "",
         short(value.most) if value.finite else "",
         short(value.norm) if value.finite else "",
-        "" if adjoint is None else short(adjoint.norm),
+        "" if adjoint is None else norm(adjoint),
         "" if one.gain is None else f"× {short(one.gain)}",
         " ".join(filter(None, said)),
     )
@@ -132,6 +132,13 @@ def counted(one: Summary) -> str:
     return ", ".join(f"{count} {kind}" for count, kind in counts if count)
 
 
+def norm(one: Summary) -> str:
+    """Write the norm of what is finite; of what has no such element what it is."""
+    if one.finite or not one.size:
+        return short(one.norm)
+    return "nan" if one.nans else "infinite"
+
+
 def _steps(one: Known) -> Inlines:
     said: list[Inline] = [Code(one.name), ": "]
     if len(one.steps) > 1:
@@ -145,7 +152,7 @@ def _some(steps: Sequence[Summary]) -> str:
     """Write norms, of many steps some at equal distances, the first and the last of them."""
     last, between = len(steps) - 1, " … " if len(steps) > SHOWN else ", "
     places = dict.fromkeys(round(i * last / (SHOWN - 1)) for i in range(SHOWN))
-    return between.join(short(steps[place].norm) for place in places)
+    return between.join(norm(steps[place]) for place in places)
 
 
 def short(number: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from graphc.elaborate.names.model import Model
-from graphc.views.numbers.telling import counted, remark, short
+from graphc.views.numbers.telling import counted, norm, remark, short
 from graphc.views.report.links import Links
 from graphc.views.report.markup import Markup, element, joined
 
@@ -92,7 +92,7 @@ def _cells(one: Known | None, scale: tuple[float, float]) -> list[Markup]:
         said.append(one.flow.kind)
     back = Markup("")
     if adjoint is not None:
-        back = joined([_bar(adjoint.norm, scale), short(adjoint.norm)])
+        back = joined([_bar(adjoint.norm, scale), norm(adjoint)])
     finite = value.finite
     return [
         element("td", short(value.least) if finite else "", class_="amount"),
