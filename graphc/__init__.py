@@ -95,7 +95,7 @@ def __getattr__(name: str) -> Any:
     if name in _BRIDGES:
         return import_module(f"graphc.{name}")
     if name not in _PLACES:
-        raise AttributeError(f"module 'graphc' has no attribute {name!r}")
+        raise AttributeError(f"module 'graphc' has no attribute {name!r}{_meant(name)}")
     found = getattr(import_module(_PLACES[name]), name)
     globals()[name] = found
     return found
@@ -103,3 +103,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_PLACES, *_BRIDGES})
+
+
+def _meant(name: str) -> str:
+    """Say what may have been meant by a name that is not here: `compile` is `compile_file`."""
+    if name.startswith("_"):  # what Python and its tools ask of any module
+        return ""
+    from graphc.source import did_you_mean
+
+    near = did_you_mean(name, __all__)
+    return f"; {near}" if near else f"; there are {', '.join(__all__)}"

@@ -214,8 +214,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
 
 
 def _close(name: str, other: str) -> bool:
-    """True if a name may be another in haste: two letters of three are its, or it is cut short."""
-    alike = SequenceMatcher(None, other, name).ratio() > 0.65
+    """True if a name may be another in haste: two letters of three are its, or it is cut short.
+
+    One of two letters is no likeness: `x` may be `xs`, and `i` is not `pi`.
+    """
+    alike = len(name) > 1 and SequenceMatcher(None, other, name).ratio() > 0.65
     return alike or name.startswith(other) or other.startswith(name)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.elaborate.calls.binding import evaluate_call
 from graphc.elaborate.expressions.subscripts import IndexValue, evaluate_subscript
-from graphc.elaborate.names.hints import MEMBERS
+from graphc.elaborate.names.hints import lacking_member_remedy
 from graphc.elaborate.names.scope import (
     Context,
     Entry,
@@ -199,7 +199,7 @@ def _member(context: Context, scope: Scope, expr: tree.Member) -> Task:
         return _transpose((yield expr.value), expr.span)
     word = expr.name.text
     said = f"{describe_value((yield expr.value))} has no member `{word}`"
-    raise mistake("E211", said, expr.span, MEMBERS.get(word))
+    raise mistake("E211", said, expr.span, lacking_member_remedy(word))
 
 
 def _parameter(

@@ -14,6 +14,7 @@ from graphc.ir.graph import Node
 from graphc.ir.items import Item, whole
 from graphc.ir.types import Mismatch, Type, known_facts
 from graphc.limits import RANK
+from graphc.ops import Function
 from graphc.ops.select.gathering import gather, named_shape
 from graphc.ops.select.indexing import declared_so
 from graphc.ops.shape.shaping import choose, expand, transpose
@@ -35,6 +36,8 @@ def evaluate_subscript(
         if isinstance(value, FamilyValue):
             member = ", ".join(part.span.text for part, _ in parts)
             help = f"an iteration is a member: `{expr.value.span.text}.{member}`"
+        elif isinstance(value, Function):
+            help = f"arguments stand in parentheses: `{value.name}(...)`"
         raise mistake("E211", f"{describe_value(value)} has no elements to index", expr.span, help)
     return _tensor(context, expr.span, value, _expand_dots(expr.span, value, parts))
 

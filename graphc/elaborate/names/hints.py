@@ -18,6 +18,11 @@ NAMES = {
     "newaxis": NEW_AXIS,
     "end": END,
     "π": "write `pi`",
+    **dict.fromkeys(("nil", "null", "none"), "what has no value is left out"),
+    **dict.fromkeys(("Inf", "INF", "Infinity", "infinity"), "write `inf`"),
+    **dict.fromkeys(("nan", "NaN", "NAN"), "no value is meant to be nan: `isnan(x)` asks for it"),
+    "int": "the integer of a float is `to_int(x)`",
+    "float": "integers become floats where a float is wanted",
 }
 """Names that stand for a value elsewhere."""
 RANDOM = "nothing is random here: declare an `input` and draw its values where you call the module"
@@ -74,6 +79,15 @@ CALLED = {
         ("odeint", "solve_ivp", "fsolve", "root", "fixed_point", "while_loop", "bisect"),
         "steps are a loop: `scan step[t in T] carry h = h0 { next h = ... }`, also with `until`",
     ),
+    "Activation": "an activation is an operation: `relu(x)`",
+    "gamma": "write `exp(lgamma(x))`",
+    "factorial": "write `exp(lgamma(x + 1))`",
+    "Hessian": "ask for a derivative: `derive hessian loss wrt x`",
+    "hessian": "ask for a derivative: `derive hessian loss wrt x`",
+    **dict.fromkeys(
+        ("compile", "fit", "train", "summary", "train_on_batch"),
+        "the file is the model, and says no more: it is trained where the module is called",
+    ),
     "nan_to_num": "a mask chooses by `where(isnan(x), 0, x)`",
     "Linear": "a layer is a block, whose input comes first: `dense(x, 3)`",
     "float": "integers become floats where a float is wanted",
@@ -94,14 +108,21 @@ ELSEWHERE = {
     "where": ("ifelse", "cond", "select"),
     "relu": ("ReLU", "Relu"),
     "tanh": ("Tanh",),
-    "sigmoid": ("Sigmoid", "expit", "logistic"),
+    "sigmoid": ("Sigmoid", "expit", "logistic", "σ"),
+    "dense": ("linear", "affine", "fc", "fully_connected"),
+    "square": ("sqr",),
+    "split": ("chunk", "array_split"),
+    "prod": ("product", "reduce_prod"),
+    "mod": ("rem", "fmod"),
+    "repeat_elements": ("repeat_interleave",),
+    "solve": ("mldivide", "linsolve"),
     "softmax": ("Softmax",),
     "gelu": ("GELU",),
     "stop": ("detach", "stop_gradient", "no_grad", "StopGradient", "lax_stop_gradient"),
     "power": ("pow",),
     "abs": ("absolute", "fabs"),
     "clip": ("clamp",),
-    "concat": ("cat", "concatenate", "hstack", "vstack", "Concatenate"),
+    "concat": ("cat", "concatenate", "hstack", "vstack", "hcat", "vcat", "Concatenate"),
     "sum": ("reduce_sum", "nansum", "Σ"),
     "mean": ("reduce_mean", "average"),
     "max": ("amax", "reduce_max"),
@@ -112,7 +133,7 @@ ELSEWHERE = {
     "inv": ("inverse",),
     "eye": ("identity",),
     "reshape": ("view",),
-    "transpose": ("permute",),
+    "transpose": ("permute", "permutedims"),
     "expand_dims": ("unsqueeze",),
     "flatten": ("ravel", "Flatten"),
     "logsumexp": ("reduce_logsumexp",),
@@ -159,15 +180,15 @@ ELSEWHERE = {
         "max_pool",
     ),
     "avgpool": ("AvgPool1d", "AvgPool3d", "AvgPool2d", "avg_pool"),
-    "batchnorm": ("BatchNorm1d", "BatchNormalization"),
+    "batchnorm": ("BatchNorm1d", "BatchNormalization", "batch_norm"),
     "batchnorm2d": ("BatchNorm2d",),
     "layernorm": ("LayerNormalization", "LayerNorm", "layer_norm"),
     "embedding": ("Embedding", "embed", "embedding_lookup"),
-    "rmsnorm": ("RMSNorm",),
+    "rmsnorm": ("RMSNorm", "rms_norm"),
     "self_attention": ("MultiheadAttention", "MultiHeadAttention"),
-    "lstm_cell": ("LSTM", "LSTMCell"),
-    "gru_cell": ("GRU", "GRUCell"),
-    "rnn_cell": ("RNN", "SimpleRNN"),
+    "lstm_cell": ("LSTM", "LSTMCell", "lstm"),
+    "gru_cell": ("GRU", "GRUCell", "gru"),
+    "rnn_cell": ("RNN", "SimpleRNN", "rnn"),
 }
 """The names that other libraries have for what is called here so."""
 HERE = {other: name for name, others in ELSEWHERE.items() for other in others}
@@ -237,6 +258,12 @@ def member_remedy(name: str) -> str:
     return apart or "nothing is imported: operations and blocks stand by themselves"
 
 
+def lacking_member_remedy(name: str) -> str | None:
+    """Return the remedy for `x.shape` and `x.tanh`, members of a value that has none."""
+    called = f"there are no methods: write `{name}(...)`" if name in FUNCTIONS else None
+    return MEMBERS.get(name, called)
+
+
 def method_remedy(call: tree.Call, known: bool) -> str | None:
     """Return the remedy for `np.tanh(x)`, `x.sum()` and `nn.Linear(4, 3)(x)`.
 
@@ -251,6 +278,8 @@ def method_remedy(call: tree.Call, known: bool) -> str | None:
     if not isinstance(function, tree.Member):
         return "a call has one pair of parentheses: `f(x, ...)`"
     name = HERE.get(function.name.text, function.name.text)
+    if made is not None and name in DERIVATIVES:
+        return GRADIENT
     if made is not None and name in LAYERS:
         return _called_twice(name, made, call)
     if name in CALLED:
@@ -269,6 +298,8 @@ def method_remedy(call: tree.Call, known: bool) -> str | None:
     return f"operations stand by themselves: write `{name}(...)`"
 
 
+DERIVATIVES = ("grad", "hessian", "jacobian")
+"""Operations that are given functions elsewhere, and values here."""
 LAYERS = {"Dense": "dense", "Linear": "dense"}
 """Layers that are made before they are called."""
 KNOWN = {"Linear": 1, "Conv2d": 1, "MultiheadAttention": 1}
@@ -289,9 +320,9 @@ def _called_twice(name: str, made: tree.Call, call: tree.Call) -> str:
     """Return the remedy for `Dense(8, activation="relu")(x)`, and for `grad(loss)(x)`."""
     if name in CALLED and name not in ("Linear",):
         return CALLED[name]
-    if name in ("grad", "hessian", "jacobian"):
-        return GRADIENT
     here = HERE.get(name, LAYERS.get(name, name))
+    if here in DERIVATIVES:
+        return GRADIENT
     if here in CALLS:
         return f"the input comes first: `{CALLS[here]}`"
     given = [_argument(one) for one in made.arguments[KNOWN.get(name, 0) :]]

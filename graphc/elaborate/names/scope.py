@@ -346,7 +346,7 @@ def unknown_name(
     else:
         near = (
             did_you_mean(name, {*scope.visible(), *CONSTANTS})
-            or did_you_mean(name, FUNCTIONS)
+            or (did_you_mean(name, FUNCTIONS) if len(name) > 1 else None)
             or _comment_help(span)
             or _declaration_help(context, scope, name, in_shape)
         )

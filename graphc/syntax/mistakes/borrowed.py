@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphc.source import Diagnostic, error
-from graphc.syntax.mistakes.error_site import ErrorSite
+from graphc.syntax.lexing.tokens import HEADS_BODY
+from graphc.syntax.mistakes.error_site import FORMS_HELP, ErrorSite
 
 
 def dotted(place: ErrorSite) -> Diagnostic | None:
@@ -37,6 +38,38 @@ def slice_in_parentheses(place: ErrorSite) -> Diagnostic | None:
     return error("E101", "arguments have no `:`", place.span(place.found), help=help)
 
 
+def body_after_a_colon(place: ErrorSite) -> Diagnostic | None:
+    """Recognise `if x > 0:` of Python."""
+    if place.found.type != "COLON" or place.openers() or place.head.type not in BODIES:
+        return None
+    help = FORMS_HELP[place.head.type]
+    help += "; for values use where(cond, a, b)" if place.head.type == "IF" else ""
+    return error("E101", "no body begins with `:`", place.span(place.found), help=help)
+
+
+BODIES = ("IF", "REPEAT", "SCAN")
+
+
+def range_in_an_index(place: ErrorSite) -> Diagnostic | None:
+    """Recognise `x[1..3]`."""
+    openers = place.openers()
+    if place.found.type != "RANGE" or not openers or openers[-1].type != "LSQB":
+        return None
+    help = "a slice is written `x[1:3]`, from position 1 to before 3"
+    return error("E101", "an index has no `..`", place.span(place.found), help=help)
+
+
+def type_behind_a_shape(place: ErrorSite) -> Diagnostic | None:
+    """Recognise `input x: [3]float`."""
+    previous, found = place.previous, place.found
+    if found.type != "NAME" or previous is None or previous.type != "RSQB" or not place.touches():
+        return None
+    if place.head.type not in ("INPUT", "PARAM") or place.in_value():
+        return None
+    help = "what the elements are comes first: `int[3]`; of floats it can be left out"
+    return error("E101", "a type ends with its shape", place.span(found), help=help)
+
+
 def range_with_a_colon(place: ErrorSite) -> Diagnostic | None:
     """Recognise `v = 1:5`."""
     if place.found.type != "COLON" or place.openers() or not place.operand_complete():
@@ -62,13 +95,16 @@ def list_without_commas(place: ErrorSite) -> Diagnostic | None:
     return error("E101", message, place.span(place.found), help=help)
 
 
-def index_in_braces(place: ErrorSite) -> Diagnostic | None:
-    """Recognise `x_{1}` of LaTeX."""
+def braces_behind_a_name(place: ErrorSite) -> Diagnostic | None:
+    """Recognise `x_{1}` and `max{x, 0}` of LaTeX."""
     previous = place.previous
     if place.found.type != "LBRACE" or previous is None or not place.touches():
         return None
-    if previous.type != "NAME" or not previous.value.endswith("_"):
+    if previous.type != "NAME" or place.head.type in HEADS_BODY:
         return None
+    if not previous.value.endswith("_"):
+        help = f"arguments stand in parentheses: `{previous.value}(...)`"
+        return error("E101", "no brace follows a name", place.span(place.found), help=help)
     index = place.tokens[place.at + 1].value
     help = f"an index is a part of the name: `{previous.value}{index}`"
     return error("E101", "no brace stands in a name", place.span(place.found), help=help)

@@ -9,11 +9,14 @@ from graphc.source import Diagnostic, Span, did_you_mean, error, remedy, written
 from graphc.syntax.lexing.characters import foreign_character
 from graphc.syntax.lexing.tokens import BAD, BINARY, CLOSERS, HEADS_BODY, OPENERS, SEPARATOR
 from graphc.syntax.mistakes.borrowed import (
+    body_after_a_colon,
+    braces_behind_a_name,
     dotted,
-    index_in_braces,
     list_without_commas,
+    range_in_an_index,
     range_with_a_colon,
     slice_in_parentheses,
+    type_behind_a_shape,
 )
 from graphc.syntax.mistakes.chains import edge_of_equation, empty_stage, several_values, stage
 from graphc.syntax.mistakes.clauses import derive_clause, shape_as_declared, tuple_of_values
@@ -34,7 +37,13 @@ from graphc.syntax.mistakes.error_site import (
     describe_token,
     open_brackets,
 )
-from graphc.syntax.mistakes.habits import HABITS, code_habit, command_remedy, foreign_import
+from graphc.syntax.mistakes.habits import (
+    HABITS,
+    code_habit,
+    command_remedy,
+    first_word_remedy,
+    foreign_import,
+)
 from graphc.syntax.mistakes.operators import (
     chained_comparison,
     comment,
@@ -60,6 +69,7 @@ def diagnose(place: ErrorSite) -> Diagnostic:
 
 # ---- tokens that no rule takes ---------------------------------------------------------
 
+OR_EDGE = "of conditions it is `or`; an edge is written `->`, as in `x -> tanh -> y`"
 # What a token that no rule takes may begin with: code, message, remedy, and the caret's width.
 BAD_BEGINNINGS: tuple[tuple[str, str, str, str | None], ...] = (
     ('"""', "E102", "this text is never closed", 'a `"""` is missing'),
@@ -72,7 +82,7 @@ BAD_BEGINNINGS: tuple[tuple[str, str, str, str | None], ...] = (
     ("||", "E103", "`||` is not an operator", written("||", "or")),
     ("|>", "E103", "`|>` is not an operator", remedy("an edge is written `->`", "|>", "->")),
     ("&", "E103", "`&` is not an operator", written("&", "and")),
-    ("|", "E103", "`|` is not an operator", written("|", "or")),
+    ("|", "E103", "`|` is not an operator", remedy(OR_EDGE, "|", "or")),
     ("$", "E101", "`$` has no meaning", "formulas stand as they are, without `$`"),
     ("?", "E103", "`?` is not an operator", "write where(cond, a, b)"),
     (
@@ -209,6 +219,13 @@ def unclosed_body(place: ErrorSite) -> Diagnostic | None:
 # ---- words --------------------------------------------------------------------------
 
 
+CALLED_ELSEWHERE = {
+    "REPEAT": "elements are repeated by `repeat_elements(x, 2, axis=0)`, the whole by `tile(x, 2)`",
+    "SCAN": FORMS_HELP["SCAN"],
+}
+"""Keywords that are functions elsewhere, and what they are here."""
+
+
 def reserved_word(place: ErrorSite) -> Diagnostic | None:
     """Recognise a keyword where only a name can stand, or where an equation would begin."""
     found, head = place.found, place.head
@@ -235,6 +252,8 @@ def reserved_word(place: ErrorSite) -> Diagnostic | None:
         help = f"call it `{found.value}_`"
         if is_axis and before in ("LPAR", "COMMA"):
             help = "an axis is given by `axis=`"
+        elif following and following[0].type == "LPAR" and found.type in CALLED_ELSEWHERE:
+            help = CALLED_ELSEWHERE[found.type]
         elif group and place.head.type == "DERIVE" and before in ("WRT", "COMMA"):
             help = f"all of them are `{group}`"
         elif found.type in ("INPUT", "PARAM") and before == "EQUAL" and place.at == place.first + 2:
@@ -252,6 +271,7 @@ def misspelt_keyword(place: ErrorSite) -> Diagnostic | None:
     help = did_you_mean(place.head.value, (word.lower() for word in FORMS))
     if place.head.value in KINDS:
         help = f"a function is asked for by `derive`: `derive {place.head.value} ...`"
+    help = first_word_remedy(place.head.value) or help
     return error(
         "E101",
         f"expected `=` or `->` after `{place.head.value}`, found {describe_token(place.found)}",
@@ -301,6 +321,8 @@ def missing_type(place: ErrorSite) -> Diagnostic | None:
         help = "such as `[B, 3]`, `int[B]` or `float`"
         if place.found.type in ("LPAR", "INT"):
             help = "a shape stands in square brackets: `[3, 4]`; a number has none: `x: []`"
+        if place.head.type == "CONST":
+            help = FORMS_HELP["CONST"]
         return error("E101", message, place.caret, help=help)
     if place.found.type == "LSQB" and "COLON" in accepted and place.head.type in DECLARED:
         help = f"write `{place.previous.value if place.previous else 'x'}: [...]`"
@@ -399,9 +421,12 @@ RECOGNISERS: tuple[Callable[[ErrorSite], Diagnostic | None], ...] = (
     open_axis,
     dotted,
     slice_in_parentheses,
+    body_after_a_colon,
     range_with_a_colon,
+    range_in_an_index,
     list_without_commas,
-    index_in_braces,
+    braces_behind_a_name,
+    type_behind_a_shape,
     code_habit,
     stray_else,
     reserved_word,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from graphc.source import Diagnostic, error
+from graphc.source import Diagnostic, error, written
 from graphc.syntax.lexing.characters import ALPHABET
 from graphc.syntax.lexing.tokens import BINARY, SEPARATOR
 from graphc.syntax.mistakes.error_site import FORMS, ErrorSite
@@ -34,6 +34,23 @@ HABITS = {
     "is": "equality is written `==`",
     "range": "a range is written `1..L`; both ends belong to it",
 }
+
+MODEL = "the file is the model: its statements stand by themselves"
+FIRST_WORDS = {
+    **dict.fromkeys(("parameter", "trainable", "weight", "weights", "bias", "variable"), "param"),
+    **dict.fromkeys(("placeholder", "data", "feed", "given", "argument", "arg"), "input"),
+    **dict.fromkeys(("constant", "final", "val", "static"), "const"),
+    **dict.fromkeys(("dims", "size", "axis", "shape"), "dim"),
+    **dict.fromkeys(("module", "layer", "component", "cell", "fun", "macro"), "block"),
+}
+"""Words that declare elsewhere what a word of the language declares here."""
+
+
+def first_word_remedy(word: str) -> str | None:
+    """Return the remedy for a line that begins with a word that declares something elsewhere."""
+    if word in ("model", "net", "network", "graph", "program"):
+        return MODEL
+    return written(word, FIRST_WORDS[word]) if word in FIRST_WORDS else None
 
 
 def code_habit(place: ErrorSite) -> Diagnostic | None:
@@ -96,12 +113,28 @@ COMMANDS = {
     "hat": "a name has no accent: `y_hat`",
     "bar": "a name has no accent: `y_bar`",
     "tilde": "a name has no accent: `y_tilde`",
+    "pi": "write `pi`",
+    "infty": "write `inf`",
+    "leq": "it is written `<=`",
+    "geq": "it is written `>=`",
+    "neq": "it is written `!=`",
+    "int": "there are no integrals: a sum of values is `sum(y * h)`",
+    "in": "a shape is declared: `input x: [3]`",
+    "begin": "a matrix is a list of its rows: `[[1, 2], [3, 4]]`",
+    **dict.fromkeys(("left", "right", "big", "bigl", "bigr"), "brackets stand by themselves: `(`"),
+    **dict.fromkeys(
+        ("mathbf", "mathrm", "mathit", "mathcal", "boldsymbol", "bm", "vec", "text"),
+        "a name stands by itself: `x`",
+    ),
 }
-"""Commands of LaTeX that are no letter and no name of an operation."""
+"""Commands of LaTeX that are no letter and no name of an operation, or that one all the same."""
 
 
 def command_remedy(command: str) -> str | None:
     """Return the remedy for a command of LaTeX that is called otherwise, such as `\\sigma`."""
+    known = COMMANDS.get(command.partition("_")[0])
+    if known:
+        return known
     kind = "CAPITAL" if command[0].isupper() else "SMALL"
     try:
         letter = unicodedata.lookup(f"GREEK {kind} LETTER {command.replace('lambda', 'lamda')}")
@@ -109,4 +142,4 @@ def command_remedy(command: str) -> str | None:
         letter = ""
     if ALPHABET.fullmatch(letter):
         return f"a Greek letter stands by itself: `{letter}`"
-    return COMMANDS.get(command.partition("_")[0])
+    return None

@@ -91,6 +91,8 @@ GLUED = {
     "=>": "an edge is written `->`; `>=` compares",
     "<>": "it is written `!=`",
     "~=": "it is written `!=`",
+    "-->": "an edge is written `->`",
+    "==>": "an edge is written `->`",
     "<<": "there are no bit operations",
     ">>": "there are no bit operations",
 }
