@@ -412,5 +412,11 @@ def test_every_public_name_is_there_and_documented() -> None:
         assert getattr(graphc, name).__doc__
         assert f"`{name}" in text or f"graphc.{name}" in text, name
     assert set(graphc.__all__) <= set(dir(graphc))
-    with pytest.raises(AttributeError, match="has no attribute 'lod'"):
-        _ = graphc.lod  # type: ignore[attr-defined]
+    for name, meant in (
+        ("lod", "`load`"),
+        ("compile_string", "`compile_text"),
+        ("grad", "there are Check"),
+    ):
+        with pytest.raises(AttributeError, match=f"has no attribute '{name}'; .*{meant}"):
+            getattr(graphc, name)
+    assert not hasattr(graphc, "__wrapped__")
