@@ -88,7 +88,7 @@ def test_what_is_said(text: str, expected: str) -> None:
     ("options", "expected"),
     [
         (Options(dims={"C": 3}),
-         "error[E217]: --dim C: the file declares no such dim"),
+         "error[E217]: --dim C: the file declares no such dim\n  = help: there are: `B`, `H`"),
         (Options(dims={"BB": 3}),
          "error[E217]: --dim BB: the file declares no such dim\n  = help: did you mean `B`?"),
         (Options(dims={"B": 0}),
@@ -107,7 +107,7 @@ def test_what_is_said(text: str, expected: str) -> None:
          "error[E217]: --const B: the file declares no such const\n"
          "  = help: it is a dim: write `--dim B=4`"),
         (Options(consts={"lam": "1"}),
-         "error[E217]: --const lam: the file declares no such const"),
+         "error[E217]: --const lam: the file declares no such const\n  = help: there are: `c`"),
         (Options(consts={"c": "1; import os"}),
          "error[E101]: "),
         (Options(consts={"c": "__import__('os')"}),

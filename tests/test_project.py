@@ -147,6 +147,7 @@ def test_new_refuses_what_cannot_be(tmp_path: Path, name: str) -> None:
     assert done.exit_code == 1
     assert done.stderr.startswith("graphc: ")
     assert list(tmp_path.iterdir()) == []
+    assert "keyword" in done.stderr if name == "class" else "keyword" not in done.stderr
 
 
 # ---- help ------------------------------------------------------------------------------------

@@ -79,6 +79,9 @@ def test_what_is_no_operation() -> None:
         "",
         "graphc: no operation `sofmax`; did you mean `softmax`?\n",
     )
+    for elsewhere, here in (("ln", "log"), ("clamp", "clip"), ("linear", "dense")):
+        said = f"graphc: no operation `{elsewhere}`; it is called `{here}` here\n"
+        assert run(elsewhere) == (1, "", said)
     assert run("--format", "xml")[0] == 2
 
 

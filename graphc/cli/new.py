@@ -51,7 +51,10 @@ def new(name: str) -> None:
     """Write a first graph NAME.graph, and a script that trains it; nothing is overwritten."""
     path = Path(name.removesuffix(".graph"))
     if not path.name.isidentifier() or keyword.iskeyword(path.name):
-        raise fail(f"`{cite(path.name)}` cannot be imported: a module's name is one word")
+        why = "a module's name is one word of letters, digits and `_`, no digit first"
+        if keyword.iskeyword(path.name):
+            why = "it is a keyword of Python"
+        raise fail(f"`{cite(path.name)}` cannot be imported: {why}")
     if path.name in {"numpy", "scipy", *sys.stdlib_module_names}:
         raise fail(f"`{path.name}` would hide a module of Python's or NumPy's; choose another name")
     graph, script = path.with_suffix(".graph"), path.with_name(f"train_{path.name}.py")

@@ -84,6 +84,7 @@ def _indented(statements: Sequence[str]) -> str:
 
 def _one(name: str, format: str) -> None:
     from graphc.elaborate.build import standard
+    from graphc.elaborate.names.hints import name_remedy
     from graphc.ir.graph import OPERATORS
     from graphc.ops import FUNCTIONS
     from graphc.source import did_you_mean
@@ -104,7 +105,7 @@ def _one(name: str, format: str) -> None:
         _block(blocks[name], format)
         return
     if name not in FUNCTIONS:
-        near = did_you_mean(name, (*FUNCTIONS, *blocks))
+        near = name_remedy(name) or did_you_mean(name, (*FUNCTIONS, *blocks))
         raise fail(f"no operation `{name}`; {near or '`graphc ops` lists them'}")
     told = details(FUNCTIONS[name])
     value, pullback = formulas(FUNCTIONS[name])

@@ -29,7 +29,7 @@ from graphc.ir.verify import verifying
 from graphc.kinds import BACKWARD
 from graphc.records import dataclass, replace
 from graphc.resources import grammar_text
-from graphc.source import Diagnostic, GraphError, Source, Span, did_you_mean, error
+from graphc.source import Diagnostic, GraphError, Source, Span, error, near_or_all
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import parse
 
@@ -153,7 +153,7 @@ def _check_overrides(context: Context, file: tree.File) -> None:
         for name in given:
             if name not in declared[option]:
                 other = "--const" if option == "--dim" else "--dim"
-                near = did_you_mean(name, declared[option])
+                near = near_or_all(name, sorted(declared[option]), "there are")
                 if name in declared[other]:
                     near = f"it is a {other[2:]}: write `{other} {name}={given[name]}`"
                 message = f"{option} {name}: the file declares no such {option[2:]}"
