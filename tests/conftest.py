@@ -8,7 +8,7 @@ import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -50,9 +50,20 @@ Pairs = tuple[tuple[str, int], ...]
 _level = LEVELS[0]
 
 
-def long(value: Any, **given: Any) -> Any:
+def long(*values: Any, **given: Any) -> Any:
     """A parameter of a test that `make test-all` alone runs, beside others that are always run."""
-    return pytest.param(value, marks=pytest.mark.long, **given)
+    return pytest.param(*values, marks=pytest.mark.long, **given)
+
+
+def in_turn(argument: str, values: Sequence[Any], ids: Callable[[Any], str] = str) -> Any:
+    """Each value at one level, the next at the other one; `make test-all` alone runs the rest."""
+    params = [
+        (long if (place + number) % 2 else pytest.param)(level, value, id=f"{level}-{ids(value)}")
+        for number, level in enumerate(LEVELS)
+        for place, value in enumerate(values)
+    ]
+    both = pytest.mark.parametrize(("level", argument), params, indirect=["level"])
+    return lambda test: pytest.mark.readable(both(test))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -179,3 +179,18 @@ def _all_calls() -> dict[str, tuple[Call, ...]]:
 
 CALLS = _all_calls()
 """The calls of every function and operator."""
+
+
+def _every_other_call() -> dict[str, list[Call]]:
+    by_form: dict[tuple[str, ...], list[str]] = {}
+    for name, calls in CALLS.items():
+        by_form.setdefault(tuple(str(one).replace(name, "_") for one in calls), []).append(name)
+    return {
+        name: CALLS[name][number % 2 :: 2] if len(names) > 3 else CALLS[name]
+        for names in by_form.values()
+        for number, name in enumerate(names)
+    }
+
+
+DRAWN = _every_other_call()
+"""Of many functions with the same calls every other call, which the next of them leaves out."""

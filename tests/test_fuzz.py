@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of values that no array hol
 
 PROGRAMS = 300
 CHUNK = 10
-SHORT = 50
+SHORT = 30
 """The functions of so many are checked by `make test`, of all by `make test-all`."""
 VERIFIED = 30
 """Of so many programs every graph on the way is verified."""

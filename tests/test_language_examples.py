@@ -226,7 +226,7 @@ def compare_blocks(found: Any, expected: Names, single: list[str]) -> None:
         agree(block, expected[path])
 
 
-@BY_STEM
+@conftest.in_turn("program", PROGRAMS, ids=lambda program: program.stem)
 def test_check_agrees(program: Program) -> None:
     made = module(program)
     params, inputs = drawn(program, 3)

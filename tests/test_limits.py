@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import numpy as np
 import pytest
 
@@ -277,3 +279,17 @@ def test_facts_of_dims_of_their_own_are_not_looked_at_again(
         return work[0]
 
     assert of(80) < 2.2 * of(40)
+
+
+def test_a_sum_of_many_is_several_statements() -> None:
+    """What goes into 51 others has an adjoint of 50 terms and one: nesting is bounded."""
+    terms = [f"x{i}" for i in range(51)]
+    lines = [f"{x} = sin({i + 2} * w)" for i, x in enumerate(terms)]
+    energy = " + ".join(f"{x}**2" for x in terms)
+    text = "\n".join(["param w: [3]", *lines, f"output y = sum({energy})"])
+    added = [
+        sum(isinstance(one, ast.Add) for one in ast.walk(statement.value))
+        for statement in ast.walk(ast.parse(compile_text(text).text))
+        if isinstance(statement, ast.Assign | ast.AugAssign)
+    ]
+    assert max(added) == 49

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import long
+from conftest import in_turn, long
 
 from graphc.ad.functions import values
 from graphc.cli.app import app
@@ -233,6 +233,15 @@ def test_a_bound_that_the_plan_does_not_hold_is_refused() -> None:
     assert [one.code for one in refused.value.diagnostics] == ["E702"]
 
 
+def test_what_the_cache_holds_is_told_of_backward() -> None:
+    """exp(w) and x are kept for it: two arrays of 400 numbers."""
+    with pytest.raises(GraphError) as refused:
+        bounded("input x: [400]\nparam w: [400]\noutput y = exp(w) * x", "10KB")
+    (mistake,) = refused.value.diagnostics
+    assert mistake.message.startswith("`backward` does not fit into 10 KB")
+    assert "at its peak 6.4 KB are in the cache" in [note.message for note in mistake.notes]
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_without_need_nothing_is_computed_again(net: str) -> None:
     result, _ = bounded(NETS[net] + GRADIENTS, "1GB")
@@ -322,8 +331,7 @@ output loss = h""",
 
 
 @pytest.mark.usefixtures("verifying")
-@pytest.mark.parametrize("name", LOOPS)
-@pytest.mark.parametrize("level", ["-O0", "-O2"])
+@in_turn("name", [*LOOPS])
 def test_loops_in_segments_give_the_same(name: str, level: str) -> None:
     """As little memory as there is: at -O0 the same bits, at -O2 to rounding."""
     text = LOOPS[name] + "\nderive value_and_grad loss wrt params as g"

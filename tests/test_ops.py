@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from comparing import LAYOUTS, STRIDES, close, complex_steps, exact, numerical, overlapping, watched
 from conftest import compiled, long, module
-from operation_references import CALLS, NO_TENSORS, OPERATORS
+from operation_references import CALLS, DRAWN, NO_TENSORS, OPERATORS
 from sampling import NAMES, Call
 
 from graphc.ir.graph import OPERATORS as OF_NODES
@@ -120,9 +120,9 @@ def pull(chosen: Sequence[int]) -> str:
 
 
 @functools.cache
-def bundles(name: str) -> tuple[Bundle, ...]:
+def bundles(name: str, whole: bool = False) -> tuple[Bundle, ...]:
     by_sizes: dict[tuple[int, ...], list[Call]] = {}
-    for call in CALLS[name]:
+    for call in CALLS[name] if whole else DRAWN[name]:
         by_sizes.setdefault(call.sizes if call.symbolic else CALLS[name][0].sizes, []).append(call)
     return tuple(Bundle(tuple(calls), sizes) for sizes, calls in by_sizes.items())
 
@@ -236,12 +236,13 @@ def same_bits(one: Run, other: Run, what: str) -> None:
             assert equal, f"{what}: other bits in {name}"
 
 
+@pytest.mark.parametrize("whole", [False, long(True)], ids=["drawn", "whole"])
 @pytest.mark.parametrize("name", CALLED)
-def test_operation(name: str) -> None:
+def test_operation(name: str, whole: bool) -> None:
     """Values, dtypes and the gradients by every set of arguments, in both dtypes at every size."""
     wrong: list[str] = []
     stepped: set[bool] = set()
-    for bundle in bundles(name):
+    for bundle in bundles(name, whole):
         for size, numbers in sampled(bundle):
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -453,7 +454,7 @@ def test_every_operator_has_calls() -> None:
 
 def samples(name: str) -> int:
     """Of a call at a size, or in a layout of memory."""
-    count = sum(len(numbers) for bundle in bundles(name) for _, numbers in sampled(bundle))
+    count = sum(len(numbers) for one in bundles(name) for _, numbers in sampled(one))
     arrays = [call for call in CALLS[name] if any("[]" not in type for type in call.types)]
     return count + len(arrays) * len(LAYOUTS)
 
@@ -467,7 +468,7 @@ def derivative_checks(name: str) -> int:
     """Of a call at a size by a set of arguments, in each dtype; of nothing there is none."""
     return sum(
         len(active_sets(call))
-        for bundle in bundles(name)
+        for bundle in bundles(name, whole=True)
         for size, numbers in sampled(bundle)
         for call in (bundle.calls[k] for k in numbers)
         if has_derivative(call) and any(a.size for a in call.arguments(size))

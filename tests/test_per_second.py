@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import compiled, long, module
+from conftest import compiled, in_turn, long, module
 
 from graphc.compile.clauses import derivatives
 from graphc.compile.stages import Options, compile_text
@@ -130,14 +130,7 @@ def _agree(loss: Loss, made: Any) -> None:
     assert all(error < 1e-4 for error in made.check(**whole).values())
 
 
-LONG = ("an iteration", "less a term of a family")
-
-
-@pytest.mark.parametrize(
-    "loss",
-    [long(one) if one.name in LONG else one for one in LOSSES],
-    ids=lambda loss: loss.name,
-)
+@in_turn("loss", LOSSES, ids=lambda loss: loss.name)
 def test_each_example_alone(loss: Loss) -> None:
     _agree(loss, module(_text(loss)))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import module
+from conftest import in_turn, module
 
 from graphc.source import GraphError
 
@@ -71,7 +71,7 @@ def _found(place: str, rule: str) -> dict[str, Any]:
 SHORT = ("one port", "forward", "by a block with a rule")
 
 
-@pytest.mark.parametrize("place", PLACES)
+@in_turn("place", [*PLACES])
 def test_true_rules_change_nothing(place: str) -> None:
     _change_nothing(place, SHORT)
 

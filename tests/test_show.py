@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from calling import given
 from click.testing import CliRunner, Result
-from conftest import LEVELS
+from conftest import LEVELS, in_turn
 from rich.console import Console
 
 from graphc.cli.app import app
@@ -214,13 +214,12 @@ def test_the_peak_is_what_is_measured(
 # ---- how it is said ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("at", LEVELS)
-@pytest.mark.parametrize("path", [*EXAMPLES.glob("*.graph")], ids=lambda path: path.stem)
-def test_examples_are_readable(path: Path, at: str) -> None:
+@in_turn("path", sorted(EXAMPLES.glob("*.graph")), ids=lambda path: path.stem)
+def test_examples_are_readable(path: Path, level: str) -> None:
     """A line of totals for each function, and no line of more than 100 columns."""
-    result = run(path, at)
+    result = run(path, level)
     assert result.exit_code == 0, result.output
-    functions = [name for name in told(path, at) if name != "graph"]
+    functions = [name for name in told(path, level) if name != "graph"]
     for name in functions:
         assert f"\n{name}: " in result.stdout or f"\n{name} (" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 100

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import compiled, module
+from conftest import compiled, in_turn, module
 
 from graphc.compile.stages import Options, compile_text
 from graphc.sample import random_arguments
@@ -71,9 +71,13 @@ def _given(text: str) -> dict[str, Any]:
     return given
 
 
-@pytest.mark.parametrize("mode", ["forward", "reverse", "mixed", ""])
-@pytest.mark.parametrize(("text", "clause"), [g[1:] for g in GRAPHS], ids=[g[0] for g in GRAPHS])
-def test_sparse_is_dense(text: str, clause: str, mode: str, level: str) -> None:
+MODES = ["forward", "reverse", "mixed", ""]
+EACH = [(*one, MODES[turn ^ place % 2]) for place, one in enumerate(GRAPHS) for turn in range(4)]
+
+
+@in_turn("case", EACH, ids=lambda case: f"{case[0]}-{case[3]}")
+def test_sparse_is_dense(case: tuple[str, str, str, str], level: str) -> None:
+    _, text, clause, mode = case
     both = f"{text}\nderive sparse_jacobian {clause} as S\nderive jacobian_matrix {clause} as D\n"
     made = loaded(compile_text(both, options=Options(level=level, mode=mode)).text, "sparse")
     given = _given(both)

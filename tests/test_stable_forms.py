@@ -327,3 +327,10 @@ def test_check_shows_notes_and_compile_does_not(tmp_path: Path) -> None:
     assert [(one["severity"], one["code"], one["line"]) for one in told] == [("note", "N720", 2)]
     written = CliRunner().invoke(app, ["compile", str(path), "-o", str(tmp_path / "out.py")])
     assert (written.exit_code, written.stdout, written.stderr) == (0, "", "")
+
+
+def test_only_the_root_of_squares_is_a_norm() -> None:
+    """Of inverse squares of 1 and 2 it is √(1 + 1/4), of fourth powers √(1 + 16)."""
+    net = module("input x: [2]\noutput y = sqrt(sum(x**-2)); output z = sqrt(sum(x**4))")
+    (y, z), _ = net.forward(np.array([1.0, 2.0]))
+    np.testing.assert_allclose([y, z], [math.sqrt(1.25), math.sqrt(17)], rtol=1e-15)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import compiled, module
+from conftest import compiled, in_turn, module
 
 from graphc.elaborate.build import standard
 from graphc.elaborate.names.references import walk
@@ -228,7 +228,7 @@ def expected_of(case: Case) -> tuple[tuple[Any, ...], tuple[Any, ...], Params, P
     return cotangents, *values_and_gradients(params, floats, cotangents)
 
 
-@BY_USE
+@in_turn("case", CASES, ids=lambda case: case.use)
 def test_value_and_gradient(case: Case) -> None:
     result = compiled(case.text())
     assert result.warnings == ()
