@@ -115,7 +115,7 @@ def _call(
     calls, given = [getattr(module, name) for name in functions], arguments(module, case)
     if shape is None:
         (only,) = calls
-        return lambda: only(*given)  # type: ignore[no-any-return]
+        return lambda: only(*given)
     return lambda: shape(*(call(*given) for call in calls))
 
 
@@ -134,7 +134,7 @@ def _call_jax(
         return results[0] if shape is None else shape(*results)
 
     compiled = jax.jit(called)
-    return lambda: jax.block_until_ready(compiled(*given))  # type: ignore[no-any-return]
+    return lambda: jax.block_until_ready(compiled(*given))
 
 
 def _lacks(case: Case, source: Source, level: str) -> str | None:

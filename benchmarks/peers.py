@@ -158,7 +158,7 @@ def jax_data(case: Case) -> tuple[Any, Any]:
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    return jax.device_put((dict(case.params), dict(case.inputs)))  # type: ignore[no-any-return]
+    return jax.device_put((dict(case.params), dict(case.inputs)))
 
 
 def torch_data(case: Case, gradients: bool = False) -> tuple[Any, Any]:
@@ -174,7 +174,7 @@ def _jax(case: Case, loss: Loss) -> Run:
 
     params, inputs = jax_data(case)
     compiled = jax.jit(jax.value_and_grad(partial(loss, jax_library())))
-    return lambda: jax.block_until_ready(compiled(params, **inputs))  # type: ignore[no-any-return]
+    return lambda: jax.block_until_ready(compiled(params, **inputs))
 
 
 def _autograd(case: Case, loss: Loss) -> Run:
@@ -182,7 +182,7 @@ def _autograd(case: Case, loss: Loss) -> Run:
 
     call = autograd.value_and_grad(partial(loss, autograd_library()))
     params, inputs = dict(case.params), dict(case.inputs)
-    return lambda: call(params, **inputs)  # type: ignore[no-any-return]
+    return lambda: call(params, **inputs)
 
 
 def _torch(case: Case, loss: Loss, compiled: bool) -> Run:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -55,9 +56,12 @@ def measured(workload: Workload, case: Case) -> tuple[float, float] | None:
     from benchmarks.generated import arguments
     from graphc.compile.stages import load
 
-    (source,) = workload.build.args  # type: ignore[attr-defined]  # all are partial(build, SOURCE)
     fast = next(one for one in workload.contestants if one.name == "graphc -O2")
-    names: Sequence[str] = fast.prepare.keywords["functions"]  # type: ignore[attr-defined]
+    build, prepare = workload.build, fast.prepare
+    assert isinstance(build, partial)
+    assert isinstance(prepare, partial)
+    (source,) = build.args
+    names: Sequence[str] = prepare.keywords["functions"]
     tiled = text(source, case)
     with without_tiles():
         plain = text(source, case)
@@ -65,12 +69,16 @@ def measured(workload: Workload, case: Case) -> tuple[float, float] | None:
         return None
     runs: list[Callable[[], object]] = []
     for module in (load(tiled, "tiled"), load(plain, "plain")):
-        given = arguments(module, case)
-        calls = [getattr(module, one) for one in names]
-        runs.append(lambda calls=calls, given=given: [call(*given) for call in calls])  # type: ignore[misc]
+        calls = [partial(getattr(module, one), *arguments(module, case)) for one in names]
+        runs.append(partial(call_each, calls))
     number = max(1, int(SECONDS / max(seconds(runs[1], 2), 1e-6)))
     pairs = [[seconds(one, number) for one in runs] for _ in range(RUNS)]
     return min(one for one, _ in pairs), min(other for _, other in pairs)
+
+
+def call_each(calls: Sequence[Callable[[], object]]) -> None:
+    for call in calls:
+        call()
 
 
 def seconds(run: Callable[[], object], number: int) -> float:

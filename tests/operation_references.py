@@ -181,16 +181,18 @@ CALLS = _all_calls()
 """The calls of every function and operator."""
 
 
-def _every_other_call() -> dict[str, list[Call]]:
+def _alike() -> dict[str, int]:
     by_form: dict[tuple[str, ...], list[str]] = {}
     for name, calls in CALLS.items():
         by_form.setdefault(tuple(str(one).replace(name, "_") for one in calls), []).append(name)
-    return {
-        name: CALLS[name][number % 2 :: 2] if len(names) > 3 else CALLS[name]
-        for names in by_form.values()
-        for number, name in enumerate(names)
-    }
+    many = [names for names in by_form.values() if len(names) > 3]
+    return {name: number for names in many for number, name in enumerate(names)}
 
 
-DRAWN = _every_other_call()
-"""Of many functions with the same calls every other call, which the next of them leaves out."""
+ALIKE = _alike()
+"""Functions of which at least three others have the same calls, by their number among these."""
+
+DRAWN = {
+    name: calls[ALIKE[name] % 2 :: 2] if name in ALIKE else calls for name, calls in CALLS.items()
+}
+"""Of functions that are alike every other call, which the next of them leaves out."""

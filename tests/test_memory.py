@@ -242,6 +242,22 @@ def test_what_the_cache_holds_is_told_of_backward() -> None:
     assert "at its peak 6.4 KB are in the cache" in [note.message for note in mistake.notes]
 
 
+def narrow(blocks: int, long: int) -> str:
+    """Blocks of so many arrays of 1,000 numbers each, with a number between them."""
+    lines = ["input x: [1000]", "param w: [1000]", "s0 = mean(w * x)"]
+    for k in range(blocks):
+        inside = [f"s{k} * x", *(f"v{k}_{m}" for m in range(long))]
+        lines += [f"v{k}_{m} = sin({inside[m]} + {m + 1}.5)" for m in range(long)]
+        lines.append(f"s{k + 1} = mean({inside[-1]} * w)")
+    return "\n".join([*lines, f"output loss = s{blocks}", "derive grad loss wrt params as g"])
+
+
+@pytest.mark.parametrize("level", ["-O0", long("-O2")])
+def test_segments_are_cut_where_least_is_read(level: str) -> None:
+    """Of the blocks only the numbers between them stay: 7 arrays are enough, with 4 in a block."""
+    assert least(narrow(8, 4), level) <= 7 * 8000
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_without_need_nothing_is_computed_again(net: str) -> None:
     result, _ = bounded(NETS[net] + GRADIENTS, "1GB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,9 @@ def some_calls() -> list[Any]:
     """Of each operation some calls that have a derivative, of arrays that are not empty."""
     found = []
     for calls in CALLS.values():
-        moving = [one for one in calls if has_derivative(one) and 0 not in shapes(one)]
-        bound = [one for one in moving if not one.symbolic or any("N" in t for t in one.types)]
-        found += some(bound)
+        moving = (one for one in calls if 0 not in shapes(one) and has_derivative(one))
+        bound = (one for one in moving if not one.symbolic or any("N" in t for t in one.types))
+        found += some([*itertools.islice(bound, 4)])
     return found
 
 

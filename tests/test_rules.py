@@ -70,6 +70,7 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "product_of_unit_vectors": (
         "eye(4) @ reshape(a, [4, 2])",
         "(eye(4) * m[0]) @ reshape(a, [4, 2])",
+        "(eye(4) * m[:1]) @ reshape(a, [4, 2])",
     ),
     "product_with_unit_columns": ("m @ reshape(eye(4), [4, 4, 1])",),
     "folded": (

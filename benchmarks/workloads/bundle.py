@@ -136,7 +136,7 @@ def jax_jacobian(case: Case, mode: str) -> Run:
         rows, e = jax.vmap(differentiate)(*observed(given)())
         return blocks(e, *rows, -2 * given[0]["wt"])
 
-    return lambda: jax.block_until_ready(compiled(given))  # type: ignore[no-any-return]
+    return lambda: jax.block_until_ready(compiled(given))
 
 
 def torch_jacobian(case: Case) -> Run:

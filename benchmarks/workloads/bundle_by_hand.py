@@ -135,12 +135,12 @@ def pull(d: Sequence[Array], saved: tuple[Any, ...], p: Array, bend: Array) -> t
     b: Three = (b0, b1, -(b0 * p[0] + b1 * p[1]))
     bw, bX, through = dot(b, w), cross(b, X), cross(b, w)
     rest = bw * (1 - c)
-    by_point = tuple(c * b[k] + s * through[k] + rest * w[k] for k in range(3))
+    p0, p1, p2 = (c * b[k] + s * through[k] + rest * w[k] for k in range(3))
     straight = wX * (1 - c)
     by_w = tuple(straight * b[k] + rest * X[k] - s * bX[k] for k in range(3))
     ahead = dot(b, by_theta) - dot(by_w, w) * inverse
-    by_r = (np.where(turned, ahead * w[k] + by_w[k] * inverse, -bX[k]) for k in range(3))
-    return tuple(by_r), by_point  # type: ignore[return-value]
+    r0, r1, r2 = (np.where(turned, ahead * w[k] + by_w[k] * inverse, -bX[k]) for k in range(3))
+    return (r0, r1, r2), (p0, p1, p2)
 
 
 def optimised(case: Case) -> Run:
