@@ -324,6 +324,30 @@ def test_names_change_nothing(program: str, kind: str) -> None:
 # ---- names that were taken once -----------------------------------------------------------------
 
 
+def test_values_called_as_parts_scratch_and_destinations_are() -> None:
+    """With p = o sin(w x) the loss is Σ x p tanh(p) exp(-p²), computed in tiles and into `out`."""
+    net = made(
+        """
+        dim N
+        input x: [N]
+        param w, out_w: [N]
+        x_part = sin(x * w) * out_w
+        w_part = x_part * x
+        s1 = exp(-x_part**2)
+        output loss = sum(tanh(x_part) * w_part * s1)
+        derive grad loss wrt w, out_w as g
+        """,
+        "-O2",
+    )
+    x, w, o = np.random.default_rng(0).normal(size=(3, 50))
+    p = o * np.sin(w * x)
+    by_p = x * np.exp(-(p**2)) * ((1 - 2 * p**2) * np.tanh(p) + p / np.cosh(p) ** 2)
+    out = {"w": np.empty(50), "out_w": np.empty(50)}
+    for found in (net.g({"w": w, "out_w": o}, x), net.g({"w": w, "out_w": o}, x, out=out)):
+        np.testing.assert_allclose(found["w"], by_p * o * np.cos(w * x) * x, rtol=1e-12)
+        np.testing.assert_allclose(found["out_w"], by_p * np.sin(w * x), rtol=1e-12)
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_input_called_as_a_tangent_is(level: str) -> None:
     """Σ p² t: pushed along p = [1, 0] it is 2 p₀ t₀."""
