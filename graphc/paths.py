@@ -43,11 +43,9 @@ def families(path: str) -> Iterator[tuple[str, int]]:
             yield ".".join([*words[:place], _INDEX, *words[place + 1 :]]), int(word)
 
 
-def meet(one: str, other: str) -> bool:
-    """True if two paths are the same, or one is a member of the family that the other is."""
-    parts = list(zip(one.split("."), other.split("."), strict=False))
-    same = one.count(".") == other.count(".")
-    return same and all(a == b or _INDEX in (a, b) for a, b in parts)
+def meanings(path: str) -> list[str]:
+    """List a path and the families that it may be a member of: one of them is known if it is."""
+    return [path, *(family for family, _ in families(path))]
 
 
 def below(path: str, words: Sequence[str]) -> str | None:

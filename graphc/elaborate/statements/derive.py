@@ -19,7 +19,7 @@ from graphc.kinds import ALONE, BACKWARD, CLAUSES, GRAD, Kind, add_values
 from graphc.names import ARGUMENTS, MODULE, identifier
 from graphc.names import Identifiers as Names
 from graphc.ops.shape.members import family_of
-from graphc.paths import below, is_family, meet
+from graphc.paths import below, is_family, meanings
 from graphc.source import Diagnostic, Source, Span, did_you_mean, error, near_or_all
 from graphc.syntax import tree
 
@@ -207,9 +207,10 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
     if not clause.wrt:
         return default_wrt(context)
     chosen: dict[str, Node] = {}
+    meant: dict[str, str] = {}  # by path or family, what has been chosen of it
     for path in clause.wrt:
         for name, node in _nodes(context, scope, path).items():
-            twice = next((other for other in chosen if meet(name, other)), None)
+            twice = meant.get(name) or next((one for one in meanings(name) if one in chosen), None)
             if twice is not None:
                 shown = name if is_family(twice) else twice
                 raise mistake("E403", f"`{shown}` stands twice after `wrt`", path.span)
@@ -217,6 +218,8 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
                 message = f"`{name}` is {node.type}: only floats have derivatives"
                 raise mistake("E403", message, path.span, f"leave it out: `wrt` without `{name}`")
             chosen[name] = node
+            for one in meanings(name):
+                meant.setdefault(one, name)
     if not chosen:
         group = clause.wrt[0]
         word = group.words[0]

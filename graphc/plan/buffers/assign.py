@@ -237,10 +237,11 @@ def _overwritten(
 ) -> Node | None:
     """Find the operand that dies here and in whose place the node can be computed."""
     for arg in node.args:
-        fits = arg.type.dtype == node.type.dtype and same_shape(arg.shape, node.shape)
-        slots = {other for other, one in enumerate(node.args) if one is arg}
         own = arg in pool.places and pool.orders.get(arg) == order and arg not in pool.joined
-        if not (fits and slots <= found.in_place and own and arg in dead):
+        fits = arg.type.dtype == node.type.dtype and same_shape(arg.shape, node.shape)
+        if not (own and arg in dead and fits):
+            continue
+        if not {other for other, one in enumerate(node.args) if one is arg} <= found.in_place:
             continue
         others = [n for n in node.args if n is not arg]
         if not any(arg in owners(other, roots) for other in others):

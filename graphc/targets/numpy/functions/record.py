@@ -200,8 +200,9 @@ def with_shapes(
     graph = ["params"] * bool(model.params) + [f"{named[d.name]}: {d.type}" for d in model.inputs]
     types = {d.name: d.type for d in model.outputs}
     told = [f"{compiled.begin.fields[name]}: {types[name]}" for name in outputs]
-    whole = bool(model.params) and {d.name for d in model.params} <= {d.name for d in wrt}
-    rest = [d for d in wrt if not (whole and d in model.params)]
+    params = {d.name for d in model.params}
+    whole = bool(params) and params <= {d.name for d in wrt}
+    rest = [d for d in wrt if not (whole and d.name in params)]
     paths = ["params"] * whole + [f"{d.name}: {d.type}" for d in rest]
     by = f" by {', '.join(paths)}" if paths else ""
     made = f" -> {', '.join(told)}{by}" if told else ""
