@@ -65,7 +65,10 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "few_in_front": ("(2 * a) * b", "(s * m) * c[0]", "(m[:, :1] * m) * c[1]", "(2 * m) * m[:1]"),
     "scalar_to_the_smaller": ("2 * (m[:, :1] * m)", "s * (m * m[:1])"),
     "scalar_of_quotient": ("a / 3", "a / 4", "(2 * a) / b", "e / N"),
-    "quotient_by_few": ("m / sqrt(m[:, :1])", "softmax(m)", "m / (m[:1] * m[:1] + 1)"),
+    "quotient_by_few": (
+        "m / sqrt(m[:, :1])", "softmax(m)", "m / (m[:1] * m[:1] + 1)", "softmax(m.T)",
+        "softmax(transpose(c, [2, 0, 1]), axis=1)",
+    ),
     "sign_of_product": ("(-a) * b", "a * (-b)", "(-a) / b", "a / (-b)"),
     "sign_to_a_factor": (
         "-(2 * a)", "-(a - b)", "-(m[:, :1] * m)", "-(3 / a)", "-((a - b) * a)",

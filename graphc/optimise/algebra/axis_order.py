@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
+from graphc.ir.sizes import typical
 from graphc.ir.types import Type, is_one, same_shape
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import accumulate
@@ -24,6 +25,9 @@ from graphc.records import dataclass, field
 
 FREE = (expand, sum_, peak, max_, min_)
 """What reads an array in any order as well as in its own."""
+
+MANY = 8
+"""An operand that is repeated so often is better copied than read across each time."""
 
 
 @dataclass(slots=True)
@@ -76,21 +80,20 @@ def arrange(graph: Graph) -> Graph:
     chains = _chains(nodes)
     wishes = _wishes(graph, nodes, chains)
     permuted = {chains.find(node)[0] for node in nodes if node.op is transpose}
+    if not permuted:
+        return graph
     chosen = {
         chain: order
         for chain, wished in wishes.items()
         if chain in permuted and (order := _best(chain, wished)) is not None
     }
-    if not chosen:
-        return graph
 
     def reorder(node: Node, args: tuple[Node, ...]) -> Node:
         if node not in chains.above or node.op is transpose:
             return with_args(node, args)
         chain, axes = chains.find(node)
-        if chain not in chosen:
-            return with_args(node, args)
-        return _compute_in_order(node, args, tuple(axes.index(axis) for axis in chosen[chain]))
+        order = chosen.get(chain, axes)
+        return _compute_in_order(node, args, tuple(axes.index(axis) for axis in order))
 
     return map_graph(graph, rebuild(graph.results.values(), reorder))
 
@@ -178,7 +181,7 @@ def _best(chain: Node, wishes: Sequence[Wish]) -> Order | None:
 def _compute_in_order(node: Node, args: tuple[Node, ...], order: Order) -> Node:
     """Compute an elementwise operation with axes in this order; a permutation leads back."""
     if order == tuple(range(node.rank)):
-        return with_args(node, args)
+        return with_args(node, tuple(_row_by_row(arg, node) for arg in args))
     shape = tuple(node.shape[axis] for axis in order)
     moved = tuple(_operand(arg, order, node) for arg in args)
     core = intern(node.op, moved, node.attrs, Type(node.type.dtype, shape), node.salt)
@@ -186,10 +189,21 @@ def _compute_in_order(node: Node, args: tuple[Node, ...], order: Order) -> Node:
 
 
 def _operand(x: Node, order: Order, node: Node) -> Node:
-    """Permute an operand; one that is repeated is copied: cheaper than strided reads."""
+    """Permute an operand, and copy it where it is repeated."""
     found = permute(x, order)
-    few = found.args[0] if found.op is expand else found
-    if few.op is not transpose or same_shape(x.shape, node.shape):
-        return found
+    return found if same_shape(x.shape, node.shape) else _in_rows(found)
+
+
+def _row_by_row(x: Node, node: Node) -> Node:
+    """Copy a permuted operand that is repeated many times."""
+    repeated = typical(node.type.size) >= MANY * typical(x.type.size)
+    return _in_rows(x) if repeated and sum(not is_one(n) for n in x.shape) > 1 else x
+
+
+def _in_rows(x: Node) -> Node:
+    """Copy what is permuted: cheaper than strided reads, again and again."""
+    few = x.args[0] if x.op is expand else x
+    if few.op is not transpose:
+        return x
     rows = in_rows(few)
-    return expand(rows, **found.attrs) if found.op is expand else rows
+    return expand(rows, **x.attrs) if x.op is expand else rows

@@ -22,7 +22,7 @@ from graphc.ops.elementwise.arithmetic import (
 from graphc.ops.elementwise.elementary import exp, sqrt
 from graphc.ops.fused import peak, square
 from graphc.ops.reduce.reduction import mean, sum_
-from graphc.ops.shape.shaping import broadcast_to, expand, reshape, transpose
+from graphc.ops.shape.shaping import broadcast_to, expand, in_rows, reshape, transpose
 
 DEPTH = 6
 """What is looked at is so many arguments away, or nearer."""
@@ -91,12 +91,48 @@ def _match_guard(node: Node) -> Node | None:
 
 
 def _is_total_of_shifted(node: Node) -> bool:
-    """True for sum(exp(x - m)), with m the largest element of x along the same axes."""
+    """True for sum(exp(x - m)), with m the largest element of x along the same axes.
+
+    Both may be of the same array with its axes in other orders.
+    """
     if node.op is not sum_ or node.args[0].op is not exp or node.args[0].args[0].op is not minus:
         return False
     x, shift = node.args[0].args[0].args
-    top = shift.args[0] if shift.op is minimum else shift
-    return top.op is peak and top.args[0] is x and top.attrs["axis"] == node.attrs["axis"]
+    top = _axes_of_peak(shift)
+    if top is None:
+        return False
+    whole, axes = top
+    if x is not whole and (x.op is not transpose or x.args[0] is not whole):
+        return False
+    own = range(x.rank) if x is whole else x.attrs["axes"]
+    gone = normal_axes(node.attrs["axis"], x.rank, "sum")
+    return axes == tuple(None if axis in gone else one for axis, one in enumerate(own))
+
+
+def _axes_of_peak(node: Node) -> tuple[Node, tuple[int | None, ...]] | None:
+    """Match the largest elements of an array along axes: it, and its axis that each axis is.
+
+    None is an axis along which the largest were taken, with length 1.
+    """
+    views: list[Node] = []
+    while node.op in (minimum, expand, transpose, in_rows):
+        views.append(node)
+        node = node.args[0]
+    if node.op is not peak:
+        return None
+    (whole,) = node.args
+    gone = normal_axes(node.attrs["axis"], whole.rank, "max")
+    kept = node.attrs["keepdims"]
+    axes = [None if i in gone else i for i in range(whole.rank) if kept or i not in gone]
+    for view in reversed(views):
+        if view.op is transpose:
+            axes = [axes[axis] for axis in view.attrs["axes"]]
+        elif view.op is expand:
+            rest = iter(axes)
+            axes = [None if i in view.attrs["axes"] else next(rest) for i in range(view.rank)]
+        elif view.op is minimum and view.args[1].rank:
+            return None
+    return whole, tuple(axes)
 
 
 def _sums_something(node: Node) -> bool:
