@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import compiled, long, module
+from conftest import compiled, in_turn, long, module
 
 from graphc.compile.stages import Options, compile_text
 from graphc.sample import random_arguments
@@ -448,7 +448,7 @@ output dd = grad(d, s)""", second),
 
 
 @pytest.mark.parametrize("steps", [0, long(1), 7])
-@pytest.mark.parametrize("case", [c for c in CASES if "dim T" in c.text], ids=lambda c: c.name)
+@in_turn("case", [c for c in CASES if "dim T" in c.text], ids=lambda c: c.name)
 def test_any_number_of_steps(case: Case, steps: int) -> None:
     compare(case.text.strip(), case.reference, {**dict(case.dims), "T": steps})
 

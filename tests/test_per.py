@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import compiled, long, module
+from conftest import compiled, in_turn, long, module
 from derivative_checks import close
 
 from graphc.elaborate.statements.derive import WITH_PER
@@ -171,7 +171,7 @@ def per_example(net: Net, params: Names, inputs: Names) -> tuple[Any, Names, Nam
 
 
 @pytest.mark.parametrize("fixed", [(), long((("B", 4),))], ids=["any B", "B=4"])
-@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+@in_turn("net", NETS, ids=lambda net: net.name)
 def test_gradients_of_each_example(net: Net, fixed: tuple[tuple[str, int], ...]) -> None:
     floats = [name for name in net.batched if f"input {name}: int" not in net.text]
     wrt = ", ".join(["params", *floats])
