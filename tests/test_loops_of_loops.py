@@ -579,3 +579,38 @@ def test_an_array_by_component_that_is_read_in_another_shape() -> None:
     )
     found = made.g({"u": np.ones(3)}, x=np.ones((3, 3)), w=np.ones(3), M=np.ones((3, 3)))
     assert found["x"].tolist() == np.zeros((3, 3)).tolist()
+
+
+def test_a_state_that_no_step_joins_is_carried_in_parts() -> None:
+    """What it becomes is joined before the outer loop, whose steps do not know the parts."""
+    made = module(
+        """
+        input x: [2, 2]
+        param p: [2, 2]
+        joined = concat(x, p, axis=0)
+        stacked = stack(sin(p), cos(p), axis=0)
+        scan outer[t in 3] carry h = p {
+            scan inner[s in 2] carry a = concat(h, h, axis=0), b = stack(h, p, axis=0), c = h {
+                next a = joined
+                next b = stacked
+                next c = c * 0.9 + a[:2] + sin(b[1])
+            }
+            next h = 0.5 * h + tanh(c)
+        }
+        output loss = sum(h)
+        derive grad loss wrt p, x as g
+        """
+    )
+
+    def run(i: Names) -> Any:
+        h = i["p"]
+        for _ in range(3):
+            a, b, c = h, i["p"], h
+            for _ in range(2):
+                a, b, c = i["x"], np.cos(i["p"]), c * 0.9 + a + np.sin(b)
+            h = 0.5 * h + np.tanh(c)
+        return np.sum(h)
+
+    given = {"p": np.array([[0.3, -0.7], [1.1, 0.4]]), "x": np.array([[0.2, 0.5], [-0.9, 1.3]])}
+    found = made.g({"p": given["p"]}, given["x"])
+    close(flat(found), gradient(run, given, flat(given)))

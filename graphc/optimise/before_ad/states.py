@@ -105,8 +105,11 @@ def _loop_of_parts(
         after = loop.follow[c]
         carried += parts.get(c, [c])
         starts += _cut(new[initial], after) if c in parts else [new[initial]]
-        afters = [_alone(arg, after) for arg in after.args] if c in parts else [after]
-        nexts += [moved[one] if one in moved else new[one] for one in afters]  # no step makes it
+        ones = [_alone(arg, after) for arg in after.args] if c in parts else [after]
+        if all(one in moved for one in ones):
+            nexts += [moved[one] for one in ones]
+        else:  # no step makes it
+            nexts += _cut(moved[after], after)
     made = replace(loop.map_roots(moved), carried=tuple(carried), nexts=tuple(nexts), adjoints=())
     new.update(moved)
     steps = limit(node)

@@ -10,8 +10,8 @@ import numpy as np
 
 from graphc.ad.jacobian.derivatives import DERIVATIVES
 from graphc.syntax import tree
-from tests.fuzz.meaning.arrays import array, floats, space
-from tests.fuzz.meaning.bodies import Frame, Taken, Use, Values
+from tests.fuzz.meaning.arrays import array, floats, known, space
+from tests.fuzz.meaning.bodies import Frame, Taken, Use, Values, World
 from tests.fuzz.meaning.functions import NAMED
 from tests.fuzz.meaning.gradients import gradient, jacobian, tangent
 from tests.fuzz.meaning.rounding import DECOMPOSED
@@ -180,8 +180,7 @@ def _function(frame: Frame, y: Any, x: Any) -> tuple[Callable[[Any], Any], Any]:
     def function(moved: Any) -> Any:
         if len(words) > 1:
             path = f"{owner.prefix}{'.'.join(words)}"
-            world = replace(frame.world, moved={**frame.world.moved, path: moved}, found={})
-            return frame.again(world).evaluate(y)
+            return frame.again(_moved(frame.world, path, moved, value)).evaluate(y)
         world = replace(frame.world, found={})
         inner = frame.again(world)
         place: Frame | None = inner
@@ -192,12 +191,21 @@ def _function(frame: Frame, y: Any, x: Any) -> tuple[Callable[[Any], Any], Any]:
             place, old = place.outer, old.outer
         assert place is not None
         own = place.path(words[0])
-        if own is not None:
-            world.moved = {**world.moved, own: moved}
-        place.values[words[0]] = moved
-        return inner.evaluate(y)
+        if own is None:
+            place.values[words[0]] = moved
+            return inner.evaluate(y)
+        return frame.again(_moved(frame.world, own, moved, value)).evaluate(y)
 
     return function, value
+
+
+def _moved(world: World, path: str, moved: Any, value: Any) -> World:
+    """A world in which a node has moved: it is still made of what it was made of."""
+    if path in world.inputs or path in world.params or not np.all(np.isfinite(known(value))):
+        return replace(world, moved={**world.moved, path: moved}, found={})
+    by = array(moved - value)
+    by = by + world.added[path] if path in world.added else by
+    return replace(world, added={**world.added, path: by}, found={})
 
 
 def path_words(one: Any) -> list[str]:
