@@ -113,6 +113,8 @@ class Frame:
         path = frame.path(name)
         if path is not None and path in self.world.moved:
             frame.values[name] = self.world.moved[path]
+        elif path is not None and path in self.world.added and name in frame.given:
+            frame.values[name] = array(frame.given[name] + self.world.added[path])
         if frame.taken and (given := frame.taken.value(name)) is not None:
             frame.values[name] = given
         if name not in frame.values:
