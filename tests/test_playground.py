@@ -354,6 +354,7 @@ def test_graphc_runs_in_the_browser(served: str, tmp_path: Path) -> None:
         shown = page.call("Page.captureScreenshot", format="png")
         assert len(base64.b64decode(shown["data"])) > 10_000
         write(page, NET)
-        until(page, "document.getElementById('status').textContent.startsWith('Without numbers')")
+        said = "Without numbers: NumPy could not be loaded from http://"
+        until(page, f"document.getElementById('status').textContent.startsWith('{said}')")
         wrong = [one for one in page.errors if "asks for" not in one]
         assert all("404" in one or "/numpy-" in one for one in wrong), wrong

@@ -214,12 +214,30 @@ def test_the_snippets_are_of_this_language(language: tree_sitter.Language) -> No
     assert asked <= nodes
 
 
+ZED = {
+    "extension": {"id", "name", "version", "schema_version", "authors", "description"},
+    "language": {"name", "grammar", "path_suffixes", "line_comments", "tab_size"},
+    "bracket": {"start", "end", "close", "newline", "not_in"},
+}
+"""Keys of Zed's files, as its documents name them (`docs/src/extensions/languages.md`)."""
+
+
 def test_the_extension_for_zed(tmp_path: Path) -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("Zed takes the grammar from a git repository, and this is none")
     subprocess.run([sys.executable, EDITORS / "zed.py", tmp_path], check=True, capture_output=True)
     extension = tomllib.loads(_read(tmp_path / "extension.toml"))
     language = tomllib.loads(_read(tmp_path / "languages/graphc/config.toml"))
+    assert extension.keys() <= {*ZED["extension"], "grammars", "language_servers"}
+    assert {"id", "name", "version", "schema_version", "authors"} <= extension.keys()
+    assert language.keys() <= {*ZED["language"], "brackets"}
+    for one in language["brackets"]:
+        assert {"start", "end", "close", "newline"} <= one.keys() <= ZED["bracket"]
+        assert set(one.get("not_in", ())) <= {"string", "comment"}
+    for one in extension["grammars"].values():
+        assert {"repository", "rev"} <= one.keys() <= {"repository", "rev", "path"}
+    for one in extension["language_servers"].values():
+        assert one.keys() == {"name", "languages"}
     assert language["grammar"] in extension["grammars"]
     assert language["name"] in extension["language_servers"]["graphc"]["languages"]
     grammar = extension["grammars"]["graphc"]

@@ -18,6 +18,8 @@ const start = async () => {
   const asked = async (number, method, given) => {
     try {
       if (method === "checked") await numpy; // the others need none
+      if (method === "checked" && !python.loadedPackages.numpy)
+        throw Error("NumPy could not be loaded from PYODIDE");
       const found = answers[method](...given);
       const answer = found?.toJs ? found.toJs({ dict_converter: Object.fromEntries }) : found;
       found?.destroy?.();
