@@ -86,7 +86,7 @@ def by_chance(seed: int) -> str:
 
 
 SHORT = {(0, "-O0"), (1, "-O0"), (2, "-O0"), (2, "-O2")}
-GRAPHS = [(seed, level) for seed in range(50) for level in ("-O0", "-O2")]
+GRAPHS = [(seed, level) for seed in range(100) for level in ("-O0", "-O2")]
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphc.kinds import KINDS
-from graphc.source import Diagnostic, Span, did_you_mean, error, remedy, written
+from graphc.source import Diagnostic, Span, error, remedy, written
 from graphc.syntax.lexing.characters import foreign_character
-from graphc.syntax.lexing.tokens import BAD, BINARY, CLOSERS, HEADS_BODY, OPENERS, SEPARATOR
+from graphc.syntax.lexing.tokens import BAD, BINARY, HEADS_BODY, SEPARATOR
 from graphc.syntax.mistakes.borrowed import (
     body_after_a_colon,
     braces_behind_a_name,
@@ -18,30 +17,26 @@ from graphc.syntax.mistakes.borrowed import (
     slice_in_parentheses,
     type_behind_a_shape,
 )
+from graphc.syntax.mistakes.brackets import extra_closer, unclosed_body, unclosed_bracket
 from graphc.syntax.mistakes.chains import edge_of_equation, empty_stage, several_values, stage
-from graphc.syntax.mistakes.clauses import derive_clause, shape_as_declared, tuple_of_values
+from graphc.syntax.mistakes.clauses import derive_clause, tuple_of_values
 from graphc.syntax.mistakes.error_site import (
     DECLARED,
-    END,
     ENDS,
-    FORMS,
     FORMS_HELP,
     KEYWORD_TYPES,
     NAME_IT,
     OPEN,
     OPERANDS,
-    SIGNS,
     UNNAMED,
     ErrorSite,
     describe_expected,
     describe_token,
-    open_brackets,
 )
 from graphc.syntax.mistakes.habits import (
     HABITS,
     code_habit,
     command_remedy,
-    first_word_remedy,
     foreign_import,
 )
 from graphc.syntax.mistakes.operators import (
@@ -56,6 +51,7 @@ from graphc.syntax.mistakes.operators import (
     second_equals,
     slashes,
 )
+from graphc.syntax.mistakes.words import misspelt_keyword, reserved_word, stray_else
 
 
 def diagnose(place: ErrorSite) -> Diagnostic:
@@ -160,135 +156,6 @@ def _backslash(place: ErrorSite) -> str | None:
     if solved:
         return "the solution of `A x = b` is `solve(A, b)`"
     return None
-
-
-# ---- brackets ---------------------------------------------------------------------
-
-
-def extra_closer(place: ErrorSite) -> Diagnostic | None:
-    kind = place.found.type
-    if kind not in CLOSERS:
-        return None
-    openers = place.openers()
-    sign = SIGNS[kind]
-    if not openers:
-        if kind == "RBRACE" and not place.closes_nothing():
-            return None
-        opener = SIGNS[CLOSERS[kind]]
-        help = f"delete it, or add the missing `{opener}`"
-        return error("E107", f"`{sign}` closes nothing", place.span(place.found), help=help)
-    opened = openers[-1]
-    if opened.type == CLOSERS[kind] or kind == "RBRACE":
-        return None
-    return error(
-        "E107",
-        f"`{sign}` cannot close `{opened.value}`",
-        place.span(place.found),
-        help=f"a `{SIGNS[OPENERS[opened.type]]}` is missing",
-        notes=[f"`{opened.value}` is opened at {place.span(opened)}"],
-    )
-
-
-def unclosed_bracket(place: ErrorSite) -> Diagnostic | None:
-    openers = place.openers()
-    late = ENDS | {"LBRACE", "ARROW"} if place.head.type == "BLOCK" else ENDS | {"LBRACE"}
-    if not openers or place.found.type not in late:
-        return None
-    opened = openers[-1]
-    if opened.type == "LBRACE" and place.found.type != SEPARATOR:
-        return None
-    closer = SIGNS[OPENERS[opened.type]]
-    return error(
-        "E107",
-        f"`{opened.value}` is never closed",
-        place.span(opened),
-        help=f"a `{closer}` is missing, at the latest before {describe_token(place.found)}",
-    )
-
-
-def unclosed_body(place: ErrorSite) -> Diagnostic | None:
-    if place.found.type != END or "RBRACE" not in place.accepted:
-        return None
-    openers = [t for t in open_brackets(place.tokens[: place.at]) if t.type == "LBRACE"]
-    notes = [f"`{{` is opened at {place.span(openers[-1])}"] if openers else []
-    return error(
-        "E107", "the file ends inside a block", place.caret, help="a `}` is missing", notes=notes
-    )
-
-
-# ---- words --------------------------------------------------------------------------
-
-
-CALLED_ELSEWHERE = {
-    "REPEAT": "elements are repeated by `repeat_elements(x, 2, axis=0)`, the whole by `tile(x, 2)`",
-    "SCAN": FORMS_HELP["SCAN"],
-}
-"""Keywords that are functions elsewhere, and what they are here."""
-
-
-def reserved_word(place: ErrorSite) -> Diagnostic | None:
-    """Recognise a keyword where only a name can stand, or where an equation would begin."""
-    found, head = place.found, place.head
-    as_name = found.type in BINARY | {"EQUAL", "ARROW", "COLON", "COMMA", "DOT"}
-    if as_name and place.at == place.first + 1 and head.type in KEYWORD_TYPES:
-        help = f"call it `{head.value}_`"
-        if head.type in DECLARED and found.type == "COLON":
-            help += f", or write `{head.value} {place.tokens[place.at + 1].value}`"
-        elif head.type in DECLARED:
-            help += f", or write `{head.value} name {found.value} ...`"
-        return error("E104", f"`{head.value}` is a reserved word", place.span(head), help=help)
-    if found.type == "IF" and place.previous is not None:
-        return error(
-            "E101",
-            "`if` is a statement, not an operator",
-            place.span(found),
-            help="for values use where(cond, a, b)",
-        )
-    if found.type in KEYWORD_TYPES and "NAME" in place.accepted:
-        following = place.tokens[place.at + 1 : place.at + 2]
-        group = f"{found.value}s" if found.type in ("PARAM", "INPUT") else ""
-        is_axis = found.type == "DIM" and following and following[0].type == "EQUAL"
-        before = place.previous.type if place.previous is not None else None
-        help = f"call it `{found.value}_`"
-        if is_axis and before in ("LPAR", "COMMA"):
-            help = "an axis is given by `axis=`"
-        elif following and following[0].type == "LPAR" and found.type in CALLED_ELSEWHERE:
-            help = CALLED_ELSEWHERE[found.type]
-        elif group and place.head.type == "DERIVE" and before in ("WRT", "COMMA"):
-            help = f"all of them are `{group}`"
-        elif found.type in ("INPUT", "PARAM") and before == "EQUAL" and place.at == place.first + 2:
-            help = f"write `{found.value} {place.head.value}: {shape_as_declared(place)}`"
-        return error("E104", f"`{found.value}` is a reserved word", place.span(found), help=help)
-    return None
-
-
-def misspelt_keyword(place: ErrorSite) -> Diagnostic | None:
-    """Recognise two words at the beginning of a line, the first of which is no keyword."""
-    if place.at != place.first + 1 or place.head.type != "NAME":
-        return None
-    if place.found.type not in OPERANDS or place.found.type == "LPAR":
-        return None
-    help = did_you_mean(place.head.value, (word.lower() for word in FORMS))
-    if place.head.value in KINDS:
-        help = f"a function is asked for by `derive`: `derive {place.head.value} ...`"
-    help = first_word_remedy(place.head.value) or help
-    return error(
-        "E101",
-        f"expected `=` or `->` after `{place.head.value}`, found {describe_token(place.found)}",
-        place.caret,
-        help=help or "a definition is written `name = ...`",
-    )
-
-
-def stray_else(place: ErrorSite) -> Diagnostic | None:
-    if place.found.type != "ELSE":
-        return None
-    return error(
-        "E101",
-        "`else` without `if`",
-        place.span(place.found),
-        help="`else` follows the `}` of an `if`",
-    )
 
 
 # ---- what is missing --------------------------------------------------------------------

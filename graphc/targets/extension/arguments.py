@@ -9,7 +9,7 @@ from graphc.ir.types import Dtype
 from graphc.plan.module import Compiled
 from graphc.plan.signature import Binding
 from graphc.targets.c.contract import CModule
-from graphc.targets.c.functions.module import condition_lines
+from graphc.targets.c.functions.sizes import condition_lines
 from graphc.targets.c.printing.dims import factor, integer
 from graphc.targets.numpy.printing.families import count, slices
 

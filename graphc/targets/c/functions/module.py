@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
-from graphc.elaborate.names.model import Condition
-from graphc.ir.dims import Dim, sum_dims
 from graphc.ir.types import product, shape_text
-from graphc.nests.storage import Buffer
 from graphc.plan.module import Compiled, Derived
 from graphc.provenance import MARK
 from graphc.targets.c.contract import (
@@ -22,8 +19,17 @@ from graphc.targets.c.contract import (
     contract,
 )
 from graphc.targets.c.functions.function import FunctionText, names_in, written
+from graphc.targets.c.functions.sizes import (
+    bound_of,
+    cache_size,
+    condition_lines,
+    element_type,
+    room_of,
+    size_prototype,
+    work_size,
+)
 from graphc.targets.c.printing.comments import comment, comment_text
-from graphc.targets.c.printing.dims import FLOOR, bound, factor, integer
+from graphc.targets.c.printing.dims import bound, factor, integer
 from graphc.targets.c.runtime.library import FUNCTIONS, HEADERS
 from graphc.targets.c.runtime.library import written as written_functions
 from graphc.targets.command_line import command_line
@@ -49,7 +55,7 @@ def text(compiled: Compiled) -> str:
         lines, names = _function(module, one, compiled)
         functions.append("\n".join(lines))
         called |= names
-    functions += [*_cache_size(module), _why(module)]
+    functions += [*cache_size(module), _why(module)]
     own = [
         text
         for name, text in (("gc_room", _ROOM), ("gc_floor", _FLOOR))
@@ -81,9 +87,9 @@ def header(compiled: Compiled) -> str:
     ]
     for one in module.functions:
         lines += [*_prototype(module, one, comments=True), ""]
-        lines += [f"{_size_prototype(module, one.workspace)};", ""]
+        lines += [f"{size_prototype(module, one.workspace)};", ""]
     if any(one.cache for one in module.functions):
-        lines += [f"{_size_prototype(module, module.sizes)};", ""]
+        lines += [f"{size_prototype(module, module.sizes)};", ""]
     lines += [
         comment("The text of what a function returns."),
         f"const char *{module.why}(int status);",
@@ -145,11 +151,6 @@ def _prototype(module: CModule, one: CFunction, comments: bool) -> list[str]:
     return [*lines[:-1], f"{lines[-1]});"]
 
 
-def _size_prototype(module: CModule, name: str) -> str:
-    inside = ", ".join(f"ptrdiff_t {dim}" for dim in module.dims.values()) or "void"
-    return f"size_t {name}({inside})"
-
-
 # ---- functions -----------------------------------------------------------------------------------
 
 
@@ -174,7 +175,7 @@ def _function(module: CModule, one: CFunction, compiled: Compiled) -> tuple[list
     lines += [*checks, *inside]
     if len(modes) == 1:
         lines.append("    return 0;")
-    lines += ["}", "", *_work_size(module, one, bodies)]
+    lines += ["}", "", *work_size(module, one, bodies)]
     return lines, called
 
 
@@ -193,7 +194,7 @@ def _unused(module: CModule, one: CFunction, body: FunctionText, checks: str = "
     """Name the arguments that a function has, and does not need."""
     read = {*body.read, *names_in(checks)}
     read |= {WORK} if any(not b.stack for b in body.buffers) else set()
-    rooms = " ".join(_room(module, buffer) for buffer in body.buffers)
+    rooms = " ".join(room_of(module, buffer) for buffer in body.buffers)
     read |= {*re.findall(r"\w+", rooms)}
     if not read.isdisjoint(body.parts):
         parts = " ".join(integer(product(p.shape), module.dims) for p in module.cache)
@@ -207,26 +208,17 @@ def _body_lines(module: CModule, one: CFunction, body: FunctionText) -> list[str
     lines += _cache_parts(module, one, body)
     workspace = [buffer for buffer in body.buffers if not buffer.stack]
     for buffer in body.buffers:
-        kind = _type(module, buffer)
+        kind = element_type(module, buffer)
         if buffer.stack:
             lines.append(f"    {kind} {buffer.name}[{max(buffer.size.constant or 0, 1)}];")
     if workspace:
         lines.append(f"    char *gc_next = {WORK};")
     for number, buffer in enumerate(workspace):
-        kind = _type(module, buffer)
+        kind = element_type(module, buffer)
         lines.append(f"    {kind} *restrict {buffer.name} = ({kind} *)(void *)gc_next;")
         if number < len(workspace) - 1:
-            lines.append(f"    gc_next += {_room(module, buffer)};")
+            lines.append(f"    gc_next += {room_of(module, buffer)};")
     return [*lines, *body.lines]
-
-
-def _type(module: CModule, buffer: Buffer) -> str:
-    return "double" if buffer.dtype == "wide" else module.type_of(buffer.dtype)
-
-
-def _room(module: CModule, buffer: Buffer) -> str:
-    kind = _type(module, buffer)
-    return f"gc_room({factor(buffer.size, module.dims)}*(ptrdiff_t)sizeof({kind}))"
 
 
 def _cache_parts(module: CModule, one: CFunction, body: FunctionText) -> list[str]:
@@ -274,39 +266,7 @@ def _total(module: CModule, one: CFunction, bodies: Sequence[FunctionText]) -> s
     sizes = [product(a.shape) * max(a.members, 1) for a in one.arguments]
     sizes += [buffer.size for body in bodies for buffer in body.buffers]
     sizes += [product(part.shape) for part in module.cache]
-    return _bound_of(module, sizes)
-
-
-def _bound_of(module: CModule, sizes: Iterable[Dim]) -> str:
-    symbolic = [8 * _positive(size) for size in sizes if size.constant is None]
-    total = sum_dims(symbolic)
-    return bound(total, module.dims) if total.constant is None else ""
-
-
-def _positive(dim: Dim) -> Dim:
-    return Dim(tuple((monomial, abs(coefficient)) for monomial, coefficient in dim.terms))
-
-
-def condition_lines(dims: Mapping[str, str], condition: Condition, refusal: str) -> list[str]:
-    """Write the test of a condition, in each step of the loops that it is about; what fails it
-    returns the refusal."""
-    names = dict(dims)
-    lines: list[str] = []
-    indent = "    "
-    for number, step in enumerate(condition.steps):
-        t = names[step.index] = f"gc_step_{number + 1}"
-        first, count = integer(step.first, names), integer(step.count, names)
-        by = f"{t} += {count} > 1 ? {count} - 1 : 1" if step.ends else f"{t}++"
-        end = f"{first} + {count}"
-        lines.append(f"{indent}for (ptrdiff_t {t} = {first}; {t} < {end}; {by}) {{")
-        indent += "    "
-    sign = "!=" if condition.zero else "<"
-    test = f"if ({integer(condition.dim, names)} {sign} 0) return {refusal};"
-    lines.append(f"{indent}{test}  {comment(condition.text)}")
-    for _ in condition.steps:
-        indent = indent[:-4]
-        lines.append(f"{indent}}}")
-    return lines
+    return bound_of(module, sizes)
 
 
 def _choice(module: CModule, one: CFunction, modes: Sequence[Derived]) -> list[str]:
@@ -322,66 +282,6 @@ def _choice(module: CModule, one: CFunction, modes: Sequence[Derived]) -> list[s
         ]
         lines.append(f"    if ({' && '.join(tests)}) return {one.name}_{first.mode}({given});")
     return [*lines, f"    return {one.name}_{rest[0].mode}({given});"]
-
-
-# ---- sizes ---------------------------------------------------------------------------------------
-
-
-def _work_size(module: CModule, one: CFunction, bodies: Sequence[FunctionText]) -> list[str]:
-    rooms = [
-        [_room(module, buffer) for buffer in body.buffers if not buffer.stack] for body in bodies
-    ]
-    sizes = [b.size for body in bodies for b in body.buffers if not b.stack]
-    return _size_function(module, one.workspace, rooms, sizes, one)
-
-
-def _cache_size(module: CModule) -> list[str]:
-    if not any(one.cache for one in module.functions):
-        return []
-    rooms = [
-        f"gc_room({factor(product(part.shape), module.dims)}"
-        f"*(ptrdiff_t)sizeof({module.type_of(part.dtype)}))"
-        for part in module.cache
-    ]
-    sizes = [product(part.shape) for part in module.cache]
-    return ["\n".join(_size_function(module, module.sizes, [rooms], sizes))]
-
-
-def _size_function(
-    module: CModule,
-    name: str,
-    rooms: Sequence[Sequence[str]],
-    sizes: Iterable[Dim],
-    of: CFunction | None = None,
-) -> list[str]:
-    """Write a function of the bytes of a block: the largest of several sums of rooms."""
-    lines = [f"{_size_prototype(module, name)} {{"]
-    total = _bound_of(module, sizes)
-    conditions = _before_division(module, [room for one in rooms for room in one], of)
-    read = {*re.findall(r"\w+", " ".join([total, *conditions, *(r for one in rooms for r in one)]))}
-    lines += [f"    (void){dim};" for dim in module.dims.values() if dim not in read]
-    if total:
-        used = [dim for dim in module.dims.values() if dim in read]
-        negative = " || ".join(f"{dim} < 0" for dim in used)
-        refuse = f"{negative} || !({total} <= (double)(PTRDIFF_MAX/4))"
-        lines.append(f"    if ({refuse}) return SIZE_MAX;")
-    lines += conditions
-    first, *others = [" + ".join(one) or "0" for one in rooms]
-    if not others:
-        return [*lines, f"    return (size_t)({first});", "}"]
-    lines.append(f"    ptrdiff_t most = {first};")
-    for other in others:
-        lines += [f"    if ({other} > most) {{", f"        most = {other};", "    }"]
-    return [*lines, "    return (size_t)most;", "}"]
-
-
-def _before_division(module: CModule, rooms: Iterable[str], of: CFunction | None) -> list[str]:
-    """Write what is tested before sizes divide by dims: by none that a condition rules out."""
-    if not any("/" in room or f"{FLOOR}(" in room for room in rooms):
-        return []
-    conditions = [one.condition for one in module.statuses if one.condition is not None]
-    conditions = [one for one in conditions if of is None or of.asks(one)]
-    return [line for one in conditions for line in condition_lines(module.dims, one, "SIZE_MAX")]
 
 
 def _why(module: CModule) -> str:
