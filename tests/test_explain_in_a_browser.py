@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import CONTRASTS, PROGRAM, Browser, browser
+from conftest import long
 
 from graphc.compile.stages import Compilation
 from graphc.source import Source
@@ -30,12 +31,16 @@ def chromium() -> Iterator[Browser]:
         yield started
 
 
-@pytest.mark.parametrize("name", ["01_net321", "04_resmlp", "05_lstm"])
+@pytest.mark.parametrize(
+    "name",
+    ["05_lstm", "08_cnn", *map(long, ("01_net321", "04_resmlp", "06_gmm", "07_transformer",
+     "09_bundle", "12_sharing"))],
+)  # fmt: skip
 def test_lines_of_formulas_end_where_the_page_does(
     name: str, chromium: Browser, tmp_path: Path
 ) -> None:
     text = (EXAMPLES / f"{name}.graph").read_text(encoding="utf-8")
-    derivation = explained(Compilation(Source(f"{name}.graph", text)), "denominator")
+    derivation = explained(Compilation(Source(f"{name}.graph", text), folder=EXAMPLES), "denominator")
     file = tmp_path / "derivation.html"
     file.write_text(page(document(derivation, Wanted())), encoding="utf-8")
     for width, theme in ((390, "dark"), (1440, "light")):

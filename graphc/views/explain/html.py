@@ -48,13 +48,14 @@ code { font: .88em ui-monospace, monospace; background: var(--tint); padding: .0
 .kept { white-space: nowrap; }
 .wide table { border-collapse: collapse; margin: .6rem 0 1rem; }
 .wide th, .wide td { text-align: left; padding: .25rem .9rem .25rem 0; font-weight: 400;
-  border-bottom: 1px solid var(--rim); white-space: nowrap; }
+  border-bottom: 1px solid var(--rim); vertical-align: baseline; }
 .wide th { color: var(--soft); font-size: .88rem; }
 details { margin: 1rem 0; padding: .3rem .9rem .6rem; border: 1px solid var(--rim);
   border-radius: 6px; }
 summary { cursor: pointer; color: var(--soft); }
 @media (max-width: 40rem) { body { padding: .6rem .7rem 3rem; } .equation { padding: .4rem .5rem; }
-  .equation small { padding-left: .5rem; } .wide :is(th, td) { white-space: normal; }
+  .equation small { padding-left: .5rem; }
+  .wide :is(th, td) { padding-right: .5rem; overflow-wrap: anywhere; }
   .equation :is(table, tbody, tr, td) { display: block; }
   .equation td:first-child { text-align: left; }
   details { padding: .2rem .5rem; } }
@@ -180,11 +181,17 @@ BEFORE = frozenset({"/", "=", "+", "−", "-", "⊙", "⊗", "·", "≥", ">", "
 
 AFTER = frozenset({",", ";"})
 
+END = Mark("end")
+"""Where a line may end behind the bracket that opens a wide parenthesis."""
+
 
 def pieces(mark: Mark) -> list[str]:
     """Write the terms and factors of a formula one by one, each with the operator before it."""
     found: list[list[str]] = [[]]
     for part in _flat(mark):
+        if part == END:
+            found.append([])
+            continue
         sign = part.text if part.kind == "operator" else None
         if sign in BEFORE and found[-1]:
             found.append([_operator(part.text).replace("<mo>", '<mo form="infix">')])
@@ -208,6 +215,8 @@ def _flat(mark: Mark) -> Iterator[Mark]:
             yield from _flat(part)
     elif mark.kind == "fence" and length(mark) > LONG:
         yield Mark("bracket", mark.text[0])
+        if length(mark) > WIDE:
+            yield END
         yield from _flat(parts[0])
         yield Mark("bracket", mark.text[-1])
     elif (

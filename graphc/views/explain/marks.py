@@ -105,7 +105,7 @@ def _grouped(mark: Mark) -> Mark:
     """Put what stood above or below a line into parentheses, if it is no symbol or call."""
     inner = _hard(mark)
     called = [part.kind for part in inner.parts] == ["upright", "fence"]
-    alone = inner.kind in ("name", "number", "lowered", "fence")
+    alone = inner.kind in ("name", "number", "lowered", "fence", "root")
     return inner if alone or called else fenced(inner)
 
 
