@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePath
 
 from graphc.ir.graph import COTANGENT, TANGENT, Node
@@ -132,5 +133,10 @@ def _place(origin: Origin | None) -> tuple[str, str]:
 
 def _cite(span: Span) -> Span:
     """Return the span under the name of its file alone: no folder of this machine."""
-    name = PurePath(span.source.name).name
-    return Span(Source(name, span.source.text), span.start, span.end)
+    return Span(_named(span.source), span.start, span.end)
+
+
+@lru_cache(maxsize=8)
+def _named(source: Source) -> Source:
+    """Return a source under the name of its file, one for all that is cited of it."""
+    return Source(PurePath(source.name).name, source.text)
