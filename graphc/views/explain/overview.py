@@ -41,7 +41,7 @@ def tell_overview(derivation: Derivation) -> Iterator[Block]:
     parameters = _counted(len(given) - inputs, "parameter")
     said = f"{values}, computed of {_counted(inputs, 'input')} and {parameters}."
     more = " Names that differ in a number are told together here. "
-    asking = (Code("--node NAME"), " tells one value, ", Code("--level sentence"))
+    asking = (Code("graphc explain --node NAME"), " tells one value, ", Code("--level sentence"))
     yield Paragraph((said, more, *asking, " a sentence for each derivative."))
     kinds = kinds_of(derivation)
     rows = tuple(_row(kind) for kind in kinds[:LISTED])
