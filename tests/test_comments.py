@@ -204,3 +204,13 @@ def test_names_of_derivatives_are_explained(clause: str, said: str) -> None:
     for level, told in (("-O0", True), ("-O2", False)):
         module = Compilation(Source("net.graph", text), Options(level=level)).text
         assert (said in module) is told
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_parts_of_what_a_step_carries_on_are_called_after_it(level: str) -> None:
+    """Tangents of the steps that go back have no name in the file."""
+    text = LOOP.replace("value_and_grad loss wrt params", "hvp loss wrt params")
+    module = Compilation(Source("net.graph", text), Options(level=level)).text
+    body = module[module.index("def hvp_loss") :].partition("\ndef ")[0]
+    assert re.search(r"\bt_d_h\w*_(?:sum|total|product)\b", body)
+    assert not re.search(r"\bvalue_\w+ = ", body)

@@ -40,7 +40,9 @@ def test_lines_of_formulas_end_where_the_page_does(
     name: str, chromium: Browser, tmp_path: Path
 ) -> None:
     text = (EXAMPLES / f"{name}.graph").read_text(encoding="utf-8")
-    derivation = explained(Compilation(Source(f"{name}.graph", text), folder=EXAMPLES), "denominator")
+    derivation = explained(
+        Compilation(Source(f"{name}.graph", text), folder=EXAMPLES), "denominator"
+    )
     file = tmp_path / "derivation.html"
     file.write_text(page(document(derivation, Wanted())), encoding="utf-8")
     for width, theme in ((390, "dark"), (1440, "light")):

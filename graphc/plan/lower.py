@@ -26,7 +26,9 @@ from graphc.ops.storage import grows
 from graphc.plan.chains import chain_of
 from graphc.plan.hoist import constants, constants_read
 from graphc.plan.naming import (
+    NO_ENDS,
     SLOPES,
+    Ends,
     Measure,
     element_name,
     labels_of,
@@ -82,12 +84,13 @@ def _planned(
     single: bool,
     shared: Collection[Node] = (),
     saved: Mapping[Node, Node] = MappingProxyType({}),
+    handed_on: Ends = NO_ENDS,
 ) -> Program:
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
     needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
     variables = name_variables(
-        graph, order, given, needed, adjoints, scope, measure, single, shared
+        graph, order, given, needed, adjoints, scope, measure, single, shared, handed_on
     )
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
@@ -186,8 +189,18 @@ def _loop_step(
     labels = loop_labels(adjoints, names)
     step = Graph("", results, names, adjoints, labels, Role.STEP)
     saved = {elements[e.node]: e.of for e in loop.elements if e.of is not None}
-    body = _planned(step, inside, (), scope, measure, fast, single, saved=saved)
     count = len(loop.carried)
+    handed_on = Ends(
+        {new[loop.follow[carried]]: inside[carried] for carried in loop.carried},
+        {
+            new[item]: variables[end]
+            for item, end in zip(loop.collected, ends[count:], strict=True)
+            if end in variables
+        },
+    )
+    body = _planned(
+        step, inside, (), scope, measure, fast, single, saved=saved, handed_on=handed_on
+    )
     return LoopStep(
         node,
         body,

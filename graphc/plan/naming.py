@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from graphc.ir.graph import INPUT, PARAMETER, Adjoint, Graph, Node
 from graphc.ir.kernel import reads
@@ -26,6 +27,7 @@ from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.elementwise.python_floats import to_number
 from graphc.optimise.watch import WATCHED
 from graphc.paths import bare
+from graphc.records import dataclass
 
 VIEWS = frozenset({"permute", "expand", "numbers"})
 ALWAYS_INSIDE = VIEWS | {"full", "limit"}  # written where they are used: views, arrays to add to
@@ -64,6 +66,20 @@ def look_behind(node: Node) -> Node:
     return node
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a step of a loop hands on, by the names that this has: what it is called after.
+
+    What is carried is called so, whatever else reads it; what is stacked, if nothing does.
+    """
+
+    carried: Mapping[Node, str]
+    stacked: Mapping[Node, str]
+
+
+NO_ENDS = Ends(MappingProxyType({}), MappingProxyType({}))
+
+
 def name_variables(
     graph: Graph,
     order: Sequence[Node],
@@ -74,12 +90,13 @@ def name_variables(
     measure: Measure,
     single: bool = False,
     shared: Collection[Node] = (),
+    ends: Ends = NO_ENDS,
 ) -> dict[Node, str]:
     """Name nodes: what the user named, adjoints of that, and what is used twice.
 
     The rest is written inside its one use, while that stays short; where each array is to be
     made by a `single` statement, only views and numbers are. What is `shared` between calls always
-    has a variable.
+    has a variable. `ends` are those of a step of a loop.
     """
     variables = dict(given)
     for node in order:
@@ -89,7 +106,7 @@ def name_variables(
         named = [a for a in adjoints.get(node, ()) if a.of in graph.names]
         if named and node not in variables and not node.static:
             variables[node] = scope.fresh("d_" + flat(graph.names[named[0].of]))
-    owners = _owners(order, variables)
+    owners = _owners(order, variables, ends)
     uses = _uses(graph, order, variables)
     length = {node: len(name) for node, name in variables.items()}
     inner: dict[Node, dict[Node, str]] = {}  # of each loop, the owners in its body
@@ -170,14 +187,21 @@ def _end(graph: Graph, node: Node, inner: dict[Node, dict[Node, str]]) -> str:
     return f"{flat(name)}_by_{loop.index}"
 
 
-def _owners(order: Sequence[Node], variables: Mapping[Node, str]) -> dict[Node, str]:
+def _owners(
+    order: Sequence[Node], variables: Mapping[Node, str], ends: Ends = NO_ENDS
+) -> dict[Node, str]:
     """For a node without a name, the named node that its value goes into."""
-    owners: dict[Node, str] = {}
+    owners = dict(ends.carried)
     for node in reversed(order):
         owner = variables.get(node) or owners.get(node)
         for arg in node.args:
-            if owner and arg not in variables:
+            if owner and arg not in variables and arg not in ends.carried:
                 owners[arg] = owner
+    for node in reversed(order):
+        owner = variables.get(node) or owners.get(node) or ends.stacked.get(node)
+        for one in (node, *node.args):
+            if owner and one not in variables:
+                owners.setdefault(one, owner)
     return owners
 
 

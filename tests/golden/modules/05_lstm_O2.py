@@ -349,8 +349,8 @@ def backward(
         d_step_sum = np.concatenate((d_h_2_product_4, d_h_2_product_5, d_h_2_product_3, d_h_2_product_2), 1, step_concatenate_row)
         d_h_2 = np.dot(d_step_sum, step_cell_U.T, d_h_spare)  # (∂step_sum/∂h)ᵀ d_step_sum: [B, 32]
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        value_product = np.multiply(d_h_2_sum_2, step_c1_quotient, d_c_spare)
-        d_h_spare, d_h, d_c_spare, d_c = d_h, d_h_2, d_c, value_product
+        d_c_product = np.multiply(d_h_2_sum_2, step_c1_quotient, d_c_spare)
+        d_h_spare, d_h, d_c_spare, d_c = d_h, d_h_2, d_c, d_c_product
     del d_step_cell_W_reshape_3
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     d_step_cell_W_reshape_4 = step_concatenate_by_t.reshape((B * T, 128))
@@ -532,8 +532,8 @@ def grad_loss(
         d_step_sum = np.concatenate((d_h_2_product_4, d_h_2_product_5, d_h_2_product_3, d_h_2_product_2), 1, step_concatenate_row)
         d_h_2 = np.dot(d_step_sum, step_cell_U.T)  # (∂step_sum/∂h)ᵀ d_step_sum: [B, 32]
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        value_product = np.multiply(d_h_2_sum_2, step_c1_quotient_3)
-        d_h, d_c = d_h_2, value_product
+        d_c_product = np.multiply(d_h_2_sum_2, step_c1_quotient_3)
+        d_h, d_c = d_h_2, d_c_product
     d_h0 = d_h
     d_c0 = d_c
     del d_step_cell_U_reshape_2

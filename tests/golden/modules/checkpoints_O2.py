@@ -245,15 +245,15 @@ def backward(
     # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
     for d_k_sum_2_2, step_sum_row in zip(d_k_sum_2[::-1], step_sum_by_t[::-1], strict=True):
         # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
-        value_product = np.multiply(d_v_2, v_product_2, s4)
+        d_v_2_product = np.multiply(d_v_2, v_product_2, s4)
         # flow = roll(v, 1, axis=1) - 2 * v + roll(v, -1, axis=1)
-        value_rolled = np.roll(value_product, (1,), (1,))
-        value_rolled_2 = np.roll(value_product, (-1,), (1,))
+        d_v_2_rolled = np.roll(d_v_2_product, (1,), (1,))
+        d_v_2_rolled_2 = np.roll(d_v_2_product, (-1,), (1,))
         # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
-        value_product_2 = np.multiply(d_v_2, d_k_sum_2_2, s4)
-        value_sum = np.add(value_product_2, value_rolled, s4)
-        value_sum_2 = np.add(value_sum, value_rolled_2, step_sum_row)
-        d_v_2 = value_sum_2
+        d_v_2_product_2 = np.multiply(d_v_2, d_k_sum_2_2, s4)
+        d_v_2_sum = np.add(d_v_2_product_2, d_v_2_rolled, s4)
+        d_v_2_sum_2 = np.add(d_v_2_sum, d_v_2_rolled_2, step_sum_row)
+        d_v_2 = d_v_2_sum_2
     d_k = np.empty((64,), FLOAT) if out_k is None else out_k
     def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of 64, from `start_2` on."""
@@ -362,16 +362,16 @@ def value_and_grad_loss(
     # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
     for t, d_k_sum_2_2 in zip(reversed(range(400)), d_k_sum_2[::-1], strict=True):
         # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
-        value_product = np.multiply(d_v_2, v_product_2, s8)
+        d_v_2_product = np.multiply(d_v_2, v_product_2, s8)
         # flow = roll(v, 1, axis=1) - 2 * v + roll(v, -1, axis=1)
-        value_rolled = np.roll(value_product, (1,), (1,))
-        value_rolled_2 = np.roll(value_product, (-1,), (1,))
+        d_v_2_rolled = np.roll(d_v_2_product, (1,), (1,))
+        d_v_2_rolled_2 = np.roll(d_v_2_product, (-1,), (1,))
         # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
-        value_product_2 = np.multiply(d_v_2, d_k_sum_2_2, s8)
-        value_sum = np.add(value_product_2, value_rolled, s8)
-        value_sum_2 = np.add(value_sum, value_rolled_2)
-        step_sum_by_t[t] = value_sum_2
-        d_v_2 = value_sum_2
+        d_v_2_product_2 = np.multiply(d_v_2, d_k_sum_2_2, s8)
+        d_v_2_sum = np.add(d_v_2_product_2, d_v_2_rolled, s8)
+        d_v_2_sum_2 = np.add(d_v_2_sum, d_v_2_rolled_2)
+        step_sum_by_t[t] = d_v_2_sum_2
+        d_v_2 = d_v_2_sum_2
     d_u = d_v_2
     # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
     d_k_concatenate = np.concatenate((step_sum_by_t, d_v[None, :, :]), 0, s11)

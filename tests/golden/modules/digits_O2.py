@@ -432,24 +432,24 @@ def backward(
         # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt: [B, 1]
         d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_9_2, s3)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        value_product = np.multiply(_C_0_015625, d_layer_norm_v, s3)
-        value_product_2 = np.multiply(value_product, d_stem_product_10_2, s9)
+        d_h_product = np.multiply(_C_0_015625, d_layer_norm_v, s3)
+        d_h_product_2 = np.multiply(d_h_product, d_stem_product_10_2, s9)
         # (∂saved/∂saved_product)ᵀ d_saved: [B, 64]
         d_saved_product = np.divide(d_layer_norm, layer_norm_sqrt, step_quotient_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        value_product_3 = np.multiply(d_saved_product, layer_norm_gain_k, s18)
+        d_h_product_3 = np.multiply(d_saved_product, layer_norm_gain_k, s18)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        value_sum = np.add(value_product_3, value_product_2, s18)
-        value_matmul = np.dot(value_sum, d_stem_full, s3_view)
+        d_h_sum = np.add(d_h_product_3, d_h_product_2, s18)
+        d_h_matmul = np.dot(d_h_sum, d_stem_full, s3_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        value_product_4 = np.multiply(_C_m0_015625, value_matmul[:, None], s2)
+        d_h_product_4 = np.multiply(_C_m0_015625, d_h_matmul[:, None], s2)
         # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
-        value_sum_2 = np.add(d_h, value_sum, s18)
-        value_sum_3 = np.add(value_sum_2, value_product_4, step_sum_row)
+        d_h_sum_2 = np.add(d_h, d_h_sum, s18)
+        d_h_sum_3 = np.add(d_h_sum_2, d_h_product_4, step_sum_row)
         # (∂step/∂layer_up_W_k)ᵀ d_step: [64, 64]
         np.dot(layer_norm.T, d_layer_norm_product, d_layer_up_W_row)
         np.dot(layer_up.T, d_h, d_layer_down_W_row)  # (∂layer_down/∂layer_down_W_k)ᵀ d_h: [64, 64]
-        d_h = value_sum_3
+        d_h = d_h_sum_3
     d_stem = d_h
     d_stem_b = np.dot(d_logits_b_full, d_stem, out_stem_b)  # (∂stem/∂stem_b)ᵀ d_stem: [64]
     # back through the loop over k: [2, 64]
@@ -675,23 +675,23 @@ def value_and_grad_loss(
         # (∂saved/∂saved_product)ᵀ d_saved: [B, 64]
         d_saved_product = np.divide(d_layer_norm, layer_norm_sqrt_2, step_quotient_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        value_product = np.multiply(d_saved_product, layer_norm_gain_k_2, s1)
+        d_h_product = np.multiply(d_saved_product, layer_norm_gain_k_2, s1)
         d_layer_norm_sqrt_vecdot = np.vecdot(d_layer_norm, d_stem_quotient_3, s12_view)
         # (∂saved/∂layer_norm_sqrt)ᵀ d_saved: [B, 1]
         d_layer_norm_sqrt = d_layer_norm_sqrt_vecdot[:, None]
         # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt: [B, 1]
         d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_4_2, s11_view)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        value_product_2 = np.multiply(_C_0_015625, d_layer_norm_v, s11_view)
-        value_product_3 = np.multiply(value_product_2, d_stem_product_5_2, s16)
-        value_sum = np.add(value_product, value_product_3, s1)
-        value_matmul = np.dot(value_sum, last_m_full, s11)
+        d_h_product_2 = np.multiply(_C_0_015625, d_layer_norm_v, s11_view)
+        d_h_product_3 = np.multiply(d_h_product_2, d_stem_product_5_2, s16)
+        d_h_sum = np.add(d_h_product, d_h_product_3, s1)
+        d_h_matmul = np.dot(d_h_sum, last_m_full, s11)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        value_product_4 = np.multiply(_C_m0_015625, value_matmul[:, None], s12)
+        d_h_product_4 = np.multiply(_C_m0_015625, d_h_matmul[:, None], s12)
         # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
-        value_sum_2 = np.add(d_h, value_sum, s1)
-        value_sum_3 = np.add(value_sum_2, value_product_4, step_sum_row)
-        d_h = value_sum_3
+        d_h_sum_2 = np.add(d_h, d_h_sum, s1)
+        d_h_sum_3 = np.add(d_h_sum_2, d_h_product_4, step_sum_row)
+        d_h = d_h_sum_3
     d_stem = d_h
     d_stem_b = np.dot(d_logits_b_full, d_stem, out_stem_b)  # (∂stem/∂stem_b)ᵀ d_stem: [64]
     # back through the loop over k: [2, 64]

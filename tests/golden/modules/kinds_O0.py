@@ -899,11 +899,11 @@ def hvp_loss(
         # ∂layer_u_next_tanh/∂u ⊙ d_layer_u_next_tanh: [B, 4]
         d_u_3 = d_u * d_u_3_difference * layer_V_k_2
         t_layer_u_next_product_by_k_k = t_layer_u_next_product_by_k[k - 1]
-        value_product = t_layer_u_next_product_by_k_k * layer_u_next_tanh_2  # next u = tanh(u * V) + h
-        value_total = t_d_u * d_u_3_difference + -(value_product + value_product) * d_u
+        t_d_u_product = t_layer_u_next_product_by_k_k * layer_u_next_tanh_2  # next u = tanh(u * V) + h
+        t_d_u_total = t_d_u * d_u_3_difference + -(t_d_u_product + t_d_u_product) * d_u
         d_sum += d_u
         t_d_sum += t_d_u
-        d_u, t_d_u = d_u_3, value_total * layer_V_k_2
+        d_u, t_d_u = d_u_3, t_d_u_total * layer_V_k_2
     d_u_2 = d_u
     t_d_u_2 = t_d_u
     del d_u, t_d_u, layer_u_next_tanh_by_k, t_layer_u_next_product_by_k
@@ -939,17 +939,17 @@ def hvp_loss(
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         d_s_3 = np.sum(d_c * walk_c_next_sin_2, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c
         t_c_by_t_t = t_c_by_t[t]
-        value_product_2 = t_c_by_t_t * d_cs_result_t  # collect cs = c * c
-        value_product_3 = t_c_by_t_t * -np.sin(c_2) * d_walk_c_next_sin  # next c = sin(c) * s + z
-        value_total_2 = (t_d_c * s + t_s * d_c) * d_c_2_cos + value_product_3
+        t_d_c_product = t_c_by_t_t * d_cs_result_t  # collect cs = c * c
+        t_d_c_product_2 = t_c_by_t_t * -np.sin(c_2) * d_walk_c_next_sin  # next c = sin(c) * s + z
+        t_d_c_total = (t_d_c * s + t_s * d_c) * d_c_2_cos + t_d_c_product_2
         t_walk_c_next_product_by_t_t = t_walk_c_next_product_by_t[t]
         # next c = sin(c) * s + z
-        value_total_3 = t_d_c * walk_c_next_sin_2 + t_walk_c_next_product_by_t_t * d_c
+        t_d_s_2_total = t_d_c * walk_c_next_sin_2 + t_walk_c_next_product_by_t_t * d_c
         d_z_2 += d_c
         d_s_2 += d_s_3
         t_d_z_2 += t_d_c
-        t_d_s_2 += np.sum(value_total_3, axis=0)
-        d_c, t_d_c = d_c_2, value_product_2 + value_product_2 + value_total_2
+        t_d_s_2 += np.sum(t_d_s_2_total, axis=0)
+        d_c, t_d_c = d_c_2, t_d_c_product + t_d_c_product + t_d_c_total
     del c_by_t, walk_c_next_sin_by_t, d_cs_result, t_c_by_t, t_walk_c_next_product_by_t
     # s goes into y, the loop over t: its adjoint is the sum of what comes back
     d_s = (
@@ -1006,8 +1006,8 @@ def jacobian_y(
             layer_V_k = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
             layer_u_next_tanh = np.tanh(u * layer_V_k)  # next u = tanh(u * V) + h
             layer_u_next = layer_u_next_tanh + h
-            value_product = t_u * layer_V_k * (1 - layer_u_next_tanh * layer_u_next_tanh)
-            u, t_u = layer_u_next, value_product + t_h
+            t_u_product = t_u * layer_V_k * (1 - layer_u_next_tanh * layer_u_next_tanh)
+            u, t_u = layer_u_next, t_u_product + t_h
         del h, t_h
         t_y = np.sum(t_u, axis=-1) * s  # (∂y/∂u) t_u: [4, B]
         del t_u
@@ -1134,8 +1134,8 @@ def blocks(
             layer_V_k = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
             layer_u_next_tanh = np.tanh(u * layer_V_k)  # next u = tanh(u * V) + h
             layer_u_next = layer_u_next_tanh + h
-            value_product = t_u * layer_V_k * (1 - layer_u_next_tanh * layer_u_next_tanh)
-            u, t_u = layer_u_next, value_product + t_h
+            t_u_product = t_u * layer_V_k * (1 - layer_u_next_tanh * layer_u_next_tanh)
+            u, t_u = layer_u_next, t_u_product + t_h
         del t_h
         y = np.sum(u, axis=-1) * s  # output y = sum(u, axis=-1) * s
         del u
@@ -1157,8 +1157,8 @@ def blocks(
             layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
             layer_u_next_2_tanh = np.tanh(u_2 * layer_V_k_2)  # next u = tanh(u * V) + h
             layer_u_next_2 = layer_u_next_2_tanh + h
-            value_product_2 = t_u_3 * layer_V_k_2 * (1 - layer_u_next_2_tanh * layer_u_next_2_tanh)
-            u_2, t_u_3 = layer_u_next_2, value_product_2 + t_h_2
+            t_u_3_product = t_u_3 * layer_V_k_2 * (1 - layer_u_next_2_tanh * layer_u_next_2_tanh)
+            u_2, t_u_3 = layer_u_next_2, t_u_3_product + t_h_2
         t_u_2 = t_u_3
         del h, t_h_2
         t_y_2 = np.sum(t_u_2, axis=-1) * s  # (∂y/∂u) t_u_2: [12, B]
@@ -1797,14 +1797,14 @@ def curvature(
         )
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         t_c_by_t_t = t_c_by_t[t]
-        value_product = t_c_by_t_t * d_cs_t  # collect cs = c * c
-        value_product_2 = t_c_by_t_t * -np.sin(c_2) * d_walk_c_next_sin  # next c = sin(c) * s + z
-        value_total = (t_d_c * s + d_c) * d_c_2_cos + value_product_2
+        t_d_c_product = t_c_by_t_t * d_cs_t  # collect cs = c * c
+        t_d_c_product_2 = t_c_by_t_t * -np.sin(c_2) * d_walk_c_next_sin  # next c = sin(c) * s + z
+        t_d_c_total = (t_d_c * s + d_c) * d_c_2_cos + t_d_c_product_2
         t_walk_c_next_product_by_t_t = t_walk_c_next_product_by_t[t]
         # next c = sin(c) * s + z
-        value_total_2 = t_d_c * walk_c_next_sin_2 + t_walk_c_next_product_by_t_t * d_c
-        t_d_s += np.sum(value_total_2, axis=0)
-        d_c, t_d_c = d_c_2, value_product + value_product + value_total
+        t_d_s_total = t_d_c * walk_c_next_sin_2 + t_walk_c_next_product_by_t_t * d_c
+        t_d_s += np.sum(t_d_s_total, axis=0)
+        d_c, t_d_c = d_c_2, t_d_c_product + t_d_c_product + t_d_c_total
     del c_by_t, walk_c_next_sin_by_t, d_cs, t_c_by_t, t_walk_c_next_product_by_t
     H_s_s = np.sum(t_d_y * t_y, axis=0) + t_d_s
     del t_y, t_d_y
@@ -2350,14 +2350,14 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
         )
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         t_c_by_t_t = t_c_by_t[t]
-        value_product = t_c_by_t_t * d_cs_t  # collect cs = c * c
-        value_product_2 = t_c_by_t_t * -np.sin(c_2) * d_walk_c_next_sin  # next c = sin(c) * s + z
-        value_total = (t_d_c * s + d_c) * d_c_2_cos + value_product_2
+        t_d_c_product = t_c_by_t_t * d_cs_t  # collect cs = c * c
+        t_d_c_product_2 = t_c_by_t_t * -np.sin(c_2) * d_walk_c_next_sin  # next c = sin(c) * s + z
+        t_d_c_total = (t_d_c * s + d_c) * d_c_2_cos + t_d_c_product_2
         t_walk_c_next_product_by_t_t = t_walk_c_next_product_by_t[t]
         # next c = sin(c) * s + z
-        value_total_2 = t_d_c * walk_c_next_sin_2 + t_walk_c_next_product_by_t_t * d_c
-        t_d_s += np.sum(value_total_2, axis=0)
-        d_c, t_d_c = d_c_2, value_product + value_product + value_total
+        t_d_s_total = t_d_c * walk_c_next_sin_2 + t_walk_c_next_product_by_t_t * d_c
+        t_d_s += np.sum(t_d_s_total, axis=0)
+        d_c, t_d_c = d_c_2, t_d_c_product + t_d_c_product + t_d_c_total
     del c_by_t, walk_c_next_sin_by_t, d_cs, t_c_by_t, t_walk_c_next_product_by_t
     H_s_s = np.sum(t_d_y * t_y, axis=0) + t_d_s
     del t_y, t_d_y

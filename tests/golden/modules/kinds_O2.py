@@ -481,9 +481,9 @@ def backward(
         d_s_product[::-1], d_s_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c_2, d_s_product_3, s6)
-        value_sum = np.add(value_product, d_s_product_2_2, step_sum_row)
-        d_c_2 = value_sum
+        d_c_2_product = np.multiply(d_c_2, d_s_product_3, s6)
+        d_c_2_sum = np.add(d_c_2_product, d_s_product_2_2, step_sum_row)
+        d_c_2 = d_c_2_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_s_concatenate = np.concatenate((step_sum_by_t, d_c[None, :]), 0, s7)
     d_s_vdot = np.vdot(d_s_concatenate[1:], walk_c_next_sin_by_t)
@@ -567,11 +567,11 @@ def values(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Value
     c, c_spare = s2, s3
     cs = s1
     for cs_row in cs:  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_sin = np.sin(c, s4)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s4)
-        value_sum = np.add(value_product, z, c_spare)
+        c_sin = np.sin(c, s4)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s4)
+        c_sum = np.add(c_product, z, c_spare)
         np.square(c, cs_row)  # collect cs = c * c
-        c_spare, c = c, value_sum
+        c_spare, c = c, c_sum
     loss_sum = np.add.reduce(cs, None)  # output loss = sum(y**2) + sum(cs)
     y = np.empty((B,), FLOAT)
     def block(start: int, size: int) -> tuple[Any, ...]:
@@ -665,11 +665,11 @@ def grad_loss(
     step_sin_by_t = s2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for t, step_sin_row in zip(range(4), step_sin_by_t, strict=True):
-        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s3)
-        value_sum = np.add(value_product, z)
+        c_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s3)
+        c_sum = np.add(c_product, z)
         c_by_t[t] = c
-        c = value_sum
+        c = c_sum
     d_s_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
     d_s_product = np.multiply(s, d_s_cos, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -681,9 +681,9 @@ def grad_loss(
         d_s_product[::-1], d_s_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c, d_s_product_3, s3)
-        value_sum_2 = np.add(value_product_2, d_s_product_2_2, step_sum_row)
-        d_c = value_sum_2
+        d_c_product = np.multiply(d_c, d_s_product_3, s3)
+        d_c_sum = np.add(d_c_product, d_s_product_2_2, step_sum_row)
+        d_c = d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_s_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s6)
     d_s_vdot_2 = np.vdot(d_s_concatenate[1:], step_sin_by_t)
@@ -775,10 +775,10 @@ def value_and_grad_loss(
     step_sum_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for step_sin_row, step_sum_row in zip(step_sin_by_t, step_sum_by_t, strict=True):
-        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s3)
-        value_sum = np.add(value_product, z, step_sum_row)
-        c = value_sum
+        c_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s3)
+        c_sum = np.add(c_product, z, step_sum_row)
+        c = c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     loss_concatenate = s2
     loss_concatenate[:1] = z[None, :]
@@ -796,9 +796,9 @@ def value_and_grad_loss(
         d_s_product[::-1], d_s_product_2[::-1], step_sum_by_t_2[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c, d_s_product_3, s3)
-        value_sum_2 = np.add(value_product_2, d_s_product_2_2, step_sum_row_2)
-        d_c = value_sum_2
+        d_c_product = np.multiply(d_c, d_s_product_3, s3)
+        d_c_sum = np.add(d_c_product, d_s_product_2_2, step_sum_row_2)
+        d_c = d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_s_concatenate = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
     d_s_vdot_2 = np.vdot(d_s_concatenate[1:], step_sin_by_t)
@@ -1046,14 +1046,14 @@ def jvp_y_v(
     np.copyto(s4, t_c)
     t_c, t_c_spare = s4, s5
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_sin = np.sin(c, s6)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s6)
-        value_sum = np.add(value_product, z, c_spare)
-        value_cos = np.cos(c, s6)
-        value_product_2 = np.multiply(value_cos, t_c, s6)
-        value_product_3 = np.multiply(s, value_product_2, s6)
-        value_sum_2 = np.add(value_product_3, t_z, t_c_spare)
-        c_spare, c, t_c_spare, t_c = c, value_sum, t_c, value_sum_2
+        c_sin = np.sin(c, s6)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s6)
+        c_sum = np.add(c_product, z, c_spare)
+        t_c_cos = np.cos(c, s6)
+        t_c_product = np.multiply(t_c_cos, t_c, s6)
+        t_c_product_2 = np.multiply(s, t_c_product, s6)
+        t_c_sum = np.add(t_c_product_2, t_z, t_c_spare)
+        c_spare, c, t_c_spare, t_c = c, c_sum, t_c, t_c_sum
     v = np.multiply(v_product, c)  # output v = z * s * c
     t_v_product = np.multiply(t_z, c, s6)
     t_v_product_2 = np.multiply(s, t_v_product, s6)
@@ -1138,10 +1138,10 @@ def hvp_loss(
     step_sum_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for step_sin_row, step_sum_row in zip(step_sin_by_t, step_sum_by_t, strict=True):
-        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s3)
-        value_sum = np.add(value_product, z, step_sum_row)
-        c = value_sum
+        c_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s3)
+        c_sum = np.add(c_product, z, step_sum_row)
+        c = c_sum
     t_d_s_product_3 = np.multiply(t_s, step_sin_by_t, s4)  # next c = sin(c) * s + z
     t_d_s_sum = np.add(t_d_s_product_3, t_z, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -1156,9 +1156,9 @@ def hvp_loss(
     for (t_d_s_product_15, t_d_s_sum_5, step_sum_row_2) in zip(
         t_d_s_product, t_d_s_sum, step_sum_by_t_2, strict=True,
     ):
-        value_product_2 = np.multiply(t_c, t_d_s_product_15, s3)  # next c = sin(c) * s + z
-        value_sum_2 = np.add(value_product_2, t_d_s_sum_5, step_sum_row_2)
-        t_c = value_sum_2
+        t_c_product = np.multiply(t_c, t_d_s_product_15, s3)  # next c = sin(c) * s + z
+        t_c_sum = np.add(t_c_product, t_d_s_sum_5, step_sum_row_2)
+        t_c = t_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     t_d_s_product_2 = np.multiply(2, t_d_s_index, s4)
     d_c = np.full((4,), 0, FLOAT)
@@ -1168,9 +1168,9 @@ def hvp_loss(
         t_d_s_product[::-1], t_d_s_product_2[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, t_d_s_product_16, s3)
-        value_sum_3 = np.add(value_product_3, t_d_s_product_2_2, step_sum_row_3)
-        d_c = value_sum_3
+        d_c_product = np.multiply(d_c, t_d_s_product_16, s3)
+        d_c_sum = np.add(d_c_product, t_d_s_product_2_2, step_sum_row_3)
+        d_c = d_c_sum
     t_d_s_sin = np.sin(t_d_s_index, s4)  # next c = sin(c) * s + z
     del t_d_s_index
     t_d_s_product_11 = np.multiply(t_s, t_d_s_cos, s9)
@@ -1199,9 +1199,9 @@ def hvp_loss(
         t_d_s_product[::-1], t_d_s_sum_3[::-1], step_sum_by_t_4[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(t_d_c, t_d_s_product_17, s3)
-        value_sum_4 = np.add(value_product_4, t_d_s_sum_3_2, step_sum_row_4)
-        t_d_c = value_sum_4
+        t_d_c_product = np.multiply(t_d_c, t_d_s_product_17, s3)
+        t_d_c_sum = np.add(t_d_c_product, t_d_s_sum_3_2, step_sum_row_4)
+        t_d_c = t_d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_s_vdot_2 = np.vdot(t_d_s_index_3, step_sin_by_t)
     d_z_matmul_2 = np.dot(d_h_full, t_d_s_index_3, s3)
@@ -1583,14 +1583,14 @@ def blocks(
         np.copyto(s4, t_c)
         t_c, t_c_spare = s4, s5
         for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-            value_sin = np.sin(c, s6)  # next c = sin(c) * s + z
-            value_product = np.multiply(s, value_sin, s6)
-            value_sum = np.add(value_product, z, c_spare)
-            value_cos = np.cos(c, s6)
-            value_product_2 = np.multiply(value_cos, t_c, s6)
-            value_product_3 = np.multiply(s, value_product_2, s6)
-            value_sum_2 = np.add(value_product_3, _C_1, t_c_spare)
-            c_spare, c, t_c_spare, t_c = c, value_sum, t_c, value_sum_2
+            c_sin = np.sin(c, s6)  # next c = sin(c) * s + z
+            c_product = np.multiply(s, c_sin, s6)
+            c_sum = np.add(c_product, z, c_spare)
+            t_c_cos = np.cos(c, s6)
+            t_c_product = np.multiply(t_c_cos, t_c, s6)
+            t_c_product_2 = np.multiply(s, t_c_product, s6)
+            t_c_sum = np.add(t_c_product_2, _C_1, t_c_spare)
+            c_spare, c, t_c_spare, t_c = c, c_sum, t_c, t_c_sum
         del t_z_2
         v = np.multiply(v_product, c)  # output v = z * s * c
         t_v_product = np.multiply(s, c, s6)
@@ -1709,11 +1709,11 @@ def blocks(
     c = z
     c_by_t = s9
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_sin = np.sin(c, s10)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s10)
-        value_sum = np.add(value_product, z)
+        c_sin = np.sin(c, s10)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s10)
+        c_sum = np.add(c_product, z)
         c_by_t[t] = c
-        c = value_sum
+        c = c_sum
     J_v_W = np.broadcast_to(FLOAT(0), (4, 3, 4))
     v = np.multiply(d_c, c)  # output v = z * s * c
     d_z_product = np.multiply(s, c, s10)
@@ -1725,9 +1725,8 @@ def blocks(
     for (d_z_product_2_2, step_product_row) in zip(
         d_z_product_2[::-1], step_product_by_t[::-1], strict=True,
     ):
-        # next c = sin(c) * s + z
-        value_product_2 = np.multiply(d_c_3, d_z_product_2_2, step_product_row)
-        d_c_3 = value_product_2
+        d_c_3_product = np.multiply(d_c_3, d_z_product_2_2, step_product_row)  # next c = sin(c) * s + z
+        d_c_3 = d_c_3_product
     d_c_2 = d_c_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_z_concatenate = np.concatenate((step_product_by_t, d_c[None, :]), 0, s12)
@@ -1823,8 +1822,8 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
     for (d_z_product_2_2, step_product_row) in zip(
         d_z_product_2[::-1], step_product_by_t[::-1], strict=True,
     ):
-        value_product = np.multiply(d_c_3, d_z_product_2_2, step_product_row)  # next c = sin(c) * s + z
-        d_c_3 = value_product
+        d_c_3_product = np.multiply(d_c_3, d_z_product_2_2, step_product_row)  # next c = sin(c) * s + z
+        d_c_3 = d_c_3_product
     d_c_2 = d_c_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_z_concatenate = np.concatenate((step_product_by_t, d_c[None, :]), 0, s7)
@@ -2078,11 +2077,11 @@ def hessian_loss(
     step_sin_by_t = s2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for t, step_sin_row in zip(range(4), step_sin_by_t, strict=True):
-        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s3)
-        value_sum = np.add(value_product, z)
+        c_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s3)
+        c_sum = np.add(c_product, z)
         c_by_t[t] = c
-        c = value_sum
+        c = c_sum
     H_z_z_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
     H_z_z_product = np.multiply(s, H_z_z_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -2094,9 +2093,9 @@ def hessian_loss(
         H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c_3, H_z_z_product_7, s3)
-        value_sum_2 = np.add(value_product_2, H_z_z_product_2_2, step_sum_row)
-        d_c_3 = value_sum_2
+        d_c_3_product = np.multiply(d_c_3, H_z_z_product_7, s3)
+        d_c_3_sum = np.add(d_c_3_product, H_z_z_product_2_2, step_sum_row)
+        d_c_3 = d_c_3_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
     H_z_z_index = H_z_z_concatenate[1:]
@@ -2105,9 +2104,9 @@ def hessian_loss(
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for H_z_z_product_8, step_sum_row_2 in zip(H_z_z_product, step_sum_by_t_2, strict=True):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_d_c, H_z_z_product_8, s7)
-        value_sum_3 = np.add(value_product_3, d_d_z, step_sum_row_2)
-        d_d_c = value_sum_3
+        d_d_c_product = np.multiply(d_d_c, H_z_z_product_8, s7)
+        d_d_c_sum = np.add(d_d_c_product, d_d_z, step_sum_row_2)
+        d_d_c = d_d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_concatenate_2 = s9
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
@@ -2133,11 +2132,11 @@ def hessian_loss(
         reversed(range(4)), H_z_z_product[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_c, H_z_z_product_9, s1)
+        d_c_product = np.multiply(d_c, H_z_z_product_9, s1)
         H_z_z_product_5_t = H_z_z_product_5.transpose(1, 0, 2)[:, t]
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_sum_4 = np.add(value_product_4, H_z_z_product_5_t, step_sum_row_3)
-        d_c = value_sum_4
+        d_c_sum = np.add(d_c_product, H_z_z_product_5_t, step_sum_row_3)
+        d_c = d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s9)
     H_z_z_index_3 = H_z_z_concatenate_3[1:]
@@ -2154,9 +2153,9 @@ def hessian_loss(
         step_sin_by_t, H_z_z_product, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_d_c_2, H_z_z_product_10, s16)
-        value_sum_5 = np.add(value_product_5, step_sin, step_sum_row_4)
-        d_d_c_2 = value_sum_5
+        d_d_c_2_product = np.multiply(d_d_c_2, H_z_z_product_10, s16)
+        d_d_c_2_sum = np.add(d_d_c_2_product, step_sin, step_sum_row_4)
+        d_d_c_2 = d_d_c_2_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate = s15
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
@@ -2179,9 +2178,9 @@ def hessian_loss(
         H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_6 = np.multiply(d_c_4, H_z_z_product_11, s16)
-        value_sum_6 = np.add(value_product_6, H_s_z_sum_2_2, step_sum_row_5)
-        d_c_4 = value_sum_6
+        d_c_4_product = np.multiply(d_c_4, H_z_z_product_11, s16)
+        d_c_4_sum = np.add(d_c_4_product, H_s_z_sum_2_2, step_sum_row_5)
+        d_c_4 = d_c_4_sum
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
@@ -2386,10 +2385,10 @@ def curvature(
     step_sum_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for step_sin_row, step_sum_row in zip(step_sin_by_t, step_sum_by_t, strict=True):
-        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s3)
-        value_sum = np.add(value_product, z, step_sum_row)
-        c = value_sum
+        c_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s3)
+        c_sum = np.add(c_product, z, step_sum_row)
+        c = c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     loss_concatenate = s2
     loss_concatenate[:1] = z[None, :]
@@ -2407,9 +2406,9 @@ def curvature(
     for (step_sin, H_s_s_product_15, step_total_row) in zip(
         step_sin_by_t, H_s_s_product, step_total_by_t, strict=True,
     ):
-        value_product_2 = np.multiply(t_c, H_s_s_product_15, s3)  # next c = sin(c) * s + z
-        value_total = np.add(step_sin, value_product_2, step_total_row)
-        t_c = value_total
+        t_c_product = np.multiply(t_c, H_s_s_product_15, s3)  # next c = sin(c) * s + z
+        t_c_total = np.add(step_sin, t_c_product, step_total_row)
+        t_c = t_c_total
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate = s2
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
@@ -2422,9 +2421,9 @@ def curvature(
         H_s_s_product[::-1], H_s_s_product_2[::-1], step_sum_by_t_2[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_s_s_product_16, s3)
-        value_sum_2 = np.add(value_product_3, H_s_s_product_2_2, step_sum_row_2)
-        d_c = value_sum_2
+        d_c_product = np.multiply(d_c, H_s_s_product_16, s3)
+        d_c_sum = np.add(d_c_product, H_s_s_product_2_2, step_sum_row_2)
+        d_c = d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s10)
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
@@ -2448,10 +2447,10 @@ def curvature(
         H_s_s_index_2[::-1], H_s_s_product_4[::-1], H_s_s_product_12[::-1], step_total_by_t_2[::-1],
         strict=True,
     ):
-        value_product_4 = np.multiply(t_d_c, H_s_s_product_4_2, s3)  # next c = sin(c) * s + z
-        value_sum_3 = np.add(value_product_4, H_s_s_product_12_2, s3)
-        value_total_2 = np.add(value_sum_3, d_c_2, step_total_row_2)
-        t_d_c = value_total_2
+        t_d_c_product = np.multiply(t_d_c, H_s_s_product_4_2, s3)  # next c = sin(c) * s + z
+        t_d_c_sum = np.add(t_d_c_product, H_s_s_product_12_2, s3)
+        t_d_c_total = np.add(t_d_c_sum, d_c_2, step_total_row_2)
+        t_d_c = t_d_c_total
     del H_s_s_index_2
     H_s_s_product_13 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)  # next c = sin(c) * s + z
     H_s_s_difference_2 = np.subtract(H_s_s_product_13, H_s_s_product_8, s4)
@@ -2524,11 +2523,11 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     step_sin_by_t = s2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for t, step_sin_row in zip(range(4), step_sin_by_t, strict=True):
-        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s3)
-        value_sum = np.add(value_product, z)
+        c_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s3)
+        c_sum = np.add(c_product, z)
         c_by_t[t] = c
-        c = value_sum
+        c = c_sum
     H_z_z_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
     H_z_z_product = np.multiply(s, H_z_z_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -2540,9 +2539,9 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c_3, H_z_z_product_7, s3)
-        value_sum_2 = np.add(value_product_2, H_z_z_product_2_2, step_sum_row)
-        d_c_3 = value_sum_2
+        d_c_3_product = np.multiply(d_c_3, H_z_z_product_7, s3)
+        d_c_3_sum = np.add(d_c_3_product, H_z_z_product_2_2, step_sum_row)
+        d_c_3 = d_c_3_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
     H_z_z_index = H_z_z_concatenate[1:]
@@ -2551,9 +2550,9 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for H_z_z_product_8, step_sum_row_2 in zip(H_z_z_product, step_sum_by_t_2, strict=True):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_d_c, H_z_z_product_8, s7)
-        value_sum_3 = np.add(value_product_3, d_d_z, step_sum_row_2)
-        d_d_c = value_sum_3
+        d_d_c_product = np.multiply(d_d_c, H_z_z_product_8, s7)
+        d_d_c_sum = np.add(d_d_c_product, d_d_z, step_sum_row_2)
+        d_d_c = d_d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_concatenate_2 = s9
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
@@ -2579,11 +2578,11 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         reversed(range(4)), H_z_z_product[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_c, H_z_z_product_9, s6)
+        d_c_product = np.multiply(d_c, H_z_z_product_9, s6)
         H_z_z_product_6_t = H_z_z_product_6.transpose(1, 0, 2)[:, t]
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_sum_4 = np.add(value_product_4, H_z_z_product_6_t, step_sum_row_3)
-        d_c = value_sum_4
+        d_c_sum = np.add(d_c_product, H_z_z_product_6_t, step_sum_row_3)
+        d_c = d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s9)
     H_z_z_index_3 = H_z_z_concatenate_3[1:]
@@ -2600,9 +2599,9 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         step_sin_by_t, H_z_z_product, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_d_c_2, H_z_z_product_10, s16)
-        value_sum_5 = np.add(value_product_5, step_sin, step_sum_row_4)
-        d_d_c_2 = value_sum_5
+        d_d_c_2_product = np.multiply(d_d_c_2, H_z_z_product_10, s16)
+        d_d_c_2_sum = np.add(d_d_c_2_product, step_sin, step_sum_row_4)
+        d_d_c_2 = d_d_c_2_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate = s15
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
@@ -2625,9 +2624,9 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_6 = np.multiply(d_c_4, H_z_z_product_11, s16)
-        value_sum_6 = np.add(value_product_6, H_s_z_sum_2_2, step_sum_row_5)
-        d_c_4 = value_sum_6
+        d_c_4_product = np.multiply(d_c_4, H_z_z_product_11, s16)
+        d_c_4_sum = np.add(d_c_4_product, H_s_z_sum_2_2, step_sum_row_5)
+        d_c_4 = d_c_4_sum
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
@@ -2840,10 +2839,10 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     step_sum_by_t = s1[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for step_sum_row in step_sum_by_t:
-        value_sin = np.sin(c, s2)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s2)
-        value_sum = np.add(value_product, z, step_sum_row)
-        c = value_sum
+        c_sin = np.sin(c, s2)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s2)
+        c_sum = np.add(c_product, z, step_sum_row)
+        c = c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     loss_concatenate = s1
     loss_concatenate[:1] = z[None, :]
@@ -2860,9 +2859,9 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         H_z_z_product_2[::-1], H_z_z_product_3[::-1], step_sum_by_t_2[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c_2, H_z_z_product_2_2, s2)
-        value_sum_2 = np.add(value_product_2, H_z_z_product_3_2, step_sum_row_2)
-        d_c_2 = value_sum_2
+        d_c_2_product = np.multiply(d_c_2, H_z_z_product_2_2, s2)
+        d_c_2_sum = np.add(d_c_2_product, H_z_z_product_3_2, step_sum_row_2)
+        d_c_2 = d_c_2_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_concatenate = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s6)
     H_z_z_sin = np.sin(loss_index, s5)  # next c = sin(c) * s + z
@@ -2872,9 +2871,9 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for H_z_z_product_2_3, step_sum_row_3 in zip(H_z_z_product_2, step_sum_by_t_3, strict=True):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_d_c, H_z_z_product_2_3, s4)
-        value_sum_3 = np.add(value_product_3, d_d_z, step_sum_row_3)
-        d_d_c = value_sum_3
+        d_d_c_product = np.multiply(d_d_c, H_z_z_product_2_3, s4)
+        d_d_c_sum = np.add(d_d_c_product, d_d_z, step_sum_row_3)
+        d_d_c = d_d_c_sum
     # next c = sin(c) * s + z
     H_z_z_product_4 = np.multiply(H_z_z_concatenate[1:][:, None, :], H_z_z_sin[:, None, :], s4_view)
     H_z_z_product_5 = np.multiply(s, H_z_z_product_4, s4_view)
@@ -2891,11 +2890,11 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         reversed(range(4)), H_z_z_product_2[::-1], step_sum_by_t_4[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_c, H_z_z_product_2_4, s4)
+        d_c_product = np.multiply(d_c, H_z_z_product_2_4, s4)
         H_z_z_product_6_t = H_z_z_product_6.transpose(1, 0, 2)[:, t]
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_sum_4 = np.add(value_product_4, H_z_z_product_6_t, step_sum_row_4)
-        d_c = value_sum_4
+        d_c_sum = np.add(d_c_product, H_z_z_product_6_t, step_sum_row_4)
+        d_c = d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_4, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s7)
     H_z_z_sum = np.add.reduce(H_z_z_concatenate_3[1:], 0, out=s3)
@@ -3058,10 +3057,10 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     step_sum_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for step_sin_row, step_sum_row in zip(step_sin_by_t, step_sum_by_t, strict=True):
-        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
-        value_product = np.multiply(s, value_sin, s3)
-        value_sum = np.add(value_product, z, step_sum_row)
-        c = value_sum
+        c_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        c_product = np.multiply(s, c_sin, s3)
+        c_sum = np.add(c_product, z, step_sum_row)
+        c = c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate = s2
     H_s_s_concatenate[:1] = z[None, :]
@@ -3081,9 +3080,9 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     for (step_sin, H_s_s_product_15, step_total_row) in zip(
         step_sin_by_t, H_s_s_product, step_total_by_t, strict=True,
     ):
-        value_product_2 = np.multiply(t_c, H_s_s_product_15, s3)  # next c = sin(c) * s + z
-        value_total = np.add(step_sin, value_product_2, step_total_row)
-        t_c = value_total
+        t_c_product = np.multiply(t_c, H_s_s_product_15, s3)  # next c = sin(c) * s + z
+        t_c_total = np.add(step_sin, t_c_product, step_total_row)
+        t_c = t_c_total
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate_3 = s2
     H_s_s_concatenate_3[:1] = np.full((4,), 0, FLOAT)[None, :]
@@ -3096,9 +3095,9 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
         H_s_s_product[::-1], H_s_s_product_2[::-1], step_sum_by_t_2[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_s_s_product_16, s3)
-        value_sum_2 = np.add(value_product_3, H_s_s_product_2_2, step_sum_row_2)
-        d_c = value_sum_2
+        d_c_product = np.multiply(d_c, H_s_s_product_16, s3)
+        d_c_sum = np.add(d_c_product, H_s_s_product_2_2, step_sum_row_2)
+        d_c = d_c_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate_4 = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
     H_s_s_index_3 = H_s_s_concatenate_4[1:]
@@ -3120,10 +3119,10 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
         H_s_s_index_3[::-1], H_s_s_product_3[::-1], H_s_s_product_12[::-1], step_total_by_t_2[::-1],
         strict=True,
     ):
-        value_product_4 = np.multiply(t_d_c, H_s_s_product_3_2, s3)  # next c = sin(c) * s + z
-        value_sum_3 = np.add(value_product_4, H_s_s_product_12_2, s3)
-        value_total_2 = np.add(value_sum_3, d_c_2, step_total_row_2)
-        t_d_c = value_total_2
+        t_d_c_product = np.multiply(t_d_c, H_s_s_product_3_2, s3)  # next c = sin(c) * s + z
+        t_d_c_sum = np.add(t_d_c_product, H_s_s_product_12_2, s3)
+        t_d_c_total = np.add(t_d_c_sum, d_c_2, step_total_row_2)
+        t_d_c = t_d_c_total
     del H_s_s_index_3
     H_s_s_product_13 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)  # next c = sin(c) * s + z
     H_s_s_difference_2 = np.subtract(H_s_s_product_13, H_s_s_product_8, s4)
