@@ -3,14 +3,15 @@
     python -m benchmarks.against_peers [NAME ...]
 
 Measured is the processor time of one thread for a value and all gradients, the least of many runs
-by turns in one process; below stand the geometric means, in which each size of a workload counts
-once.
+by turns in one process. Below stand the geometric means, in which each workload counts once, and
+so does each size of it and each spelling.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ PEERS: Mapping[str, Sequence[str]] = {
     "autograd": ("autograd",),
 }
 """By library what takes part of it: of several the fastest counts."""
-WORKLOADS = (*"abcdefghi", "i-gradient")
+WORKLOADS = tuple("abcdefghi")
 MEAN = "geometric mean of all spellings"
 SLOWEST = "of the slowest spelling of each"
 
@@ -40,16 +41,18 @@ class Raced:
 def raced(name: str) -> Iterable[Raced]:
     """Yield each case of a workload; what a peer returns is compared before it is timed."""
     from benchmarks.harness import compare, exact
+    from benchmarks.peers import peers
     from benchmarks.spellings import SPELT
     from benchmarks.spellings.timing import times
-    from benchmarks.workloads import GRADIENTS
+    from benchmarks.workloads import GRADIENTS, lstm
 
     workload, spelt = GRADIENTS[name], SPELT[name]
     cases = [one for one in workload.cases(ROOT / "out") if one.dtype == "float64"]
     for case, sample in zip(cases, spelt.samples(), strict=True):
         ours = [spelt.call(spelt.module(one, sample), sample) for one in spelt.spellings]
         named = {one for several in PEERS.values() for one in several}
-        able = [c for c in workload.contestants if c.name in named and c.missing(case) is None]
+        contestants = [*workload.contestants, *(peers(lstm.loss) if name == "g" else ())]
+        able = [c for c in contestants if c.name in named and c.missing(case) is None]
         theirs = {one.name: one.prepare(case) for one in able}
         compare(theirs, exact(workload, case), case)
         found = times([*ours, *theirs.values()])
@@ -68,13 +71,13 @@ def mean(ratios: Sequence[float]) -> float:
 
 
 def over(peer: str, races: Sequence[Raced], slowest: bool) -> float | None:
-    """Return so many times the time of our spellings that a peer takes; each case counts once."""
-    ratios = [
-        mean([race.theirs[peer] / one for one in ((max(race.ours),) if slowest else race.ours)])
-        for race in races
-        if peer in race.theirs
-    ]
-    return mean(ratios) if ratios else None
+    """Return so many times the time of our spellings that a peer takes."""
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for race in races:
+        if peer in race.theirs:
+            ours = (max(race.ours),) if slowest else race.ours
+            ratios[race.workload].append(mean([race.theirs[peer] / one for one in ours]))
+    return mean([*map(mean, ratios.values())]) if ratios else None
 
 
 def main(names: Sequence[str]) -> None:

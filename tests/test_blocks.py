@@ -356,6 +356,40 @@ def test_the_gradient_of_a_large_cholesky_factor() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+SYSTEMS = """
+    dim n, N
+    input A: [n, n]
+    input B: [N, n]
+    x = solve(A, tanh(B).T)
+    output y = sum(square(x) * exp(-x * x))
+    derive value_and_grad y wrt A, B
+"""
+
+
+def test_a_matrix_is_factored_once_for_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done with the solutions runs in blocks, of which no one factors the matrix again."""
+    plain, fast = modules(SYSTEMS)
+    rng = np.random.default_rng(4)
+    A, B = rng.normal(size=(5, 5)) + 5 * np.eye(5), rng.normal(size=(400, 5))
+    fast.CACHE = 2**12  # type: ignore[attr-defined]
+    factored = []
+    solve = np.linalg.solve
+
+    def counted(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        factored.append(b.shape)
+        return solve(a, b)
+
+    monkeypatch.setattr(np.linalg, "solve", counted)
+    _, found = fast.value_and_grad_y(A, B)
+    assert factored == [(5, 400), (5, 400)]
+    x = solve(A, np.tanh(B).T)
+    by_x = 2 * x * np.exp(-x * x) * (1 - x * x)
+    back = solve(A.T, by_x)
+    np.testing.assert_allclose(found["A"], -back @ x.T, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found["B"], back.T / np.cosh(B) ** 2, rtol=1e-11, atol=1e-13)
+    assert "def block(" in fast_text(SYSTEMS, "value_and_grad_y")
+
+
 CLOSED_OVER = """
     dim N
     input x: [N, 4]

@@ -134,7 +134,7 @@ def _solve_type(a: Type, b: Type) -> Type:
 
 def _solve_vjp(ct: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     """λ = a⁻ᵀ ct is the derivative by b, and -λ yᵀ that by a."""
-    adjoint = _solve(swap_last(a), ct)
+    adjoint = solution(swap_last(a), ct)
     if y.rank == 1:
         return -outer(adjoint, y), adjoint
     return -(adjoint @ swap_last(y)), adjoint
@@ -145,15 +145,15 @@ def _solve_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], si
     a, b = args
     vector = node.rank == 1
     if not leads[0] and a.rank == 2 and vector:
-        return swap_last(_solve(a, swap_last(b)))
+        return swap_last(solution(a, swap_last(b)))
     if not leads[0] and a.rank == 2 and node.rank == 2:
         columns = transpose(b, axes=(1, 0, 2))
-        solved = _solve(a, reshape(columns, shape=(b.shape[1], size * b.shape[2])))
+        solved = solution(a, reshape(columns, shape=(b.shape[1], size * b.shape[2])))
         return transpose(reshape(solved, shape=columns.shape), axes=(1, 0, 2))
     if vector:
-        solved = _solve(*align_operands((a, expand(b, axes=(b.rank,))), leads, (), core=2))
+        solved = solution(*align_operands((a, expand(b, axes=(b.rank,))), leads, (), core=2))
         return squeeze_last(solved)
-    return _solve(*align_operands((a, b), leads, node.shape[:-2], core=2))
+    return solution(*align_operands((a, b), leads, node.shape[:-2], core=2))
 
 
 def _solve_axes(node: Node) -> AxisMap:
@@ -162,7 +162,7 @@ def _solve_axes(node: Node) -> AxisMap:
     return left, ((*right[:-1], node.rank - 1) if node.rank > 1 else right)
 
 
-_solve: Op = general(
+solution: Op = general(
     "solution",
     infer=_solve_type,
     kernel=Call("linalg.solve"),
@@ -179,8 +179,8 @@ _solve: Op = general(
 @composite("solve", "a, b", "y with a @ y = b, for a vector b or matrices.")
 def solve(a: Node, b: Node) -> Node:
     if b.rank == 1 and a.rank > 2:
-        return squeeze_last(_solve(a, expand(b, axes=(1,))))
-    return _solve(a, b)
+        return squeeze_last(solution(a, expand(b, axes=(1,))))
+    return solution(a, b)
 
 
 @composite(
@@ -199,7 +199,7 @@ def _cholesky_vjp(ct: Node, y: Node, x: Node) -> tuple[Node]:
     upper = swap_last(y)
     product = upper @ ct
     triangle = 0.5 * (tril(product, k=0) + tril(product, k=-1))
-    return (_solve(upper, swap_last(_solve(upper, triangle))),)
+    return (solution(upper, swap_last(solution(upper, triangle))),)
 
 
 _cholesky: Op = general(

@@ -12,6 +12,7 @@ from graphc.ir.types import Shape, is_one, product, same
 from graphc.ops.cost import LONG
 from graphc.ops.fused import vdot, vecdot
 from graphc.ops.linear.products import matmul
+from graphc.ops.linear.solving import solution
 from graphc.ops.shape.shaping import expand, reshape
 
 Axis = tuple[Node, int]
@@ -196,7 +197,9 @@ def axis_along(node: Node, classes: Classes, chosen: Axis) -> int | None:
 
 
 def is_heavy(node: Node, classes: Classes, chosen: Axis) -> bool:
-    """True for a product with a matrix that every block would read again, for few own rows."""
+    """True for what every block would do again for few own rows: read a matrix, or factor it."""
+    if node.op is solution:
+        return not classes.axes(node.args[0], chosen)
     if node.op is not matmul or min(arg.rank for arg in node.args) < 2 or node.rank > 2:
         return False
     again = [arg for arg in (*node.args, node) if not classes.axes(arg, chosen)]

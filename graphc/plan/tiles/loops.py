@@ -16,7 +16,7 @@ from graphc.plan.buffers.report import LOOPED
 from graphc.plan.lower import made
 from graphc.plan.order import arguments_first
 from graphc.plan.program import LoopStep, Program, Step
-from graphc.plan.tiles.axis_classes import Axis, Classes, axis_along
+from graphc.plan.tiles.axis_classes import Axis, Classes, axis_along, is_heavy
 from graphc.plan.tiles.parts import Parts
 from graphc.records import dataclass, replace
 
@@ -194,6 +194,8 @@ def _leaves_apart(node: Node, body: Body, classes: Classes, chosen: Axis) -> boo
         return leaves_apart(body.inner[node], classes, chosen)
     if node.op is matmul and min(arg.rank for arg in node.args) > 1:
         return False  # the products take the time, and the more the fewer rows they have
+    if is_heavy(node, classes, chosen):
+        return False
     own = classes.axes(node, chosen)
     if node.op is RESULT:
         return len(own) < 2
