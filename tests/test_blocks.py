@@ -368,7 +368,7 @@ SYSTEMS = """
 
 def test_a_matrix_is_factored_once_for_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is done with the solutions runs in blocks, of which no one factors the matrix again."""
-    plain, fast = modules(SYSTEMS)
+    _, fast = modules(SYSTEMS)
     rng = np.random.default_rng(4)
     A, B = rng.normal(size=(5, 5)) + 5 * np.eye(5), rng.normal(size=(400, 5))
     fast.CACHE = 2**12  # type: ignore[attr-defined]
