@@ -145,6 +145,36 @@ def test_options(options: Options, expected: str) -> None:
         assert found == expected
 
 
+def test_what_remedies_write_computes_what_was_meant() -> None:
+    """Of operations that the language has no name for."""
+    text = """
+        dim N
+        input v: [3]; input X: [N, 3]
+        output area = sum((v[1:] + v[:-1]) / 2 * diff(v))
+        output unit = X / norm(X, axis=-1, keepdims=true)
+        output cov = X.T @ X / (N - 1)
+        output gamma = exp(lgamma(v))
+        output factorial = exp(lgamma(v + 1))
+        output repeated = repeat_elements(X, 2, axis=0)
+        output added = put_add(X, 1.0, 0)
+        output whole = to_int(v)
+        output horner = (2*v + 3)*v + 4
+    """
+    v, X = np.array([1.0, 2.0, 4.0]), np.array([[1.0, 2.0, 3.0], [3.0, -1.0, 0.0]])
+    with np.errstate(all="raise"):
+        net = load(compile_text(text).text, "remedies")
+        out, moved = net.forward(v, X)[0], net.forward(v, X - X.mean(axis=0))[0]
+    np.testing.assert_allclose(out.area, np.trapezoid(v, v))
+    np.testing.assert_allclose(np.linalg.norm(out.unit, axis=1), [1.0, 1.0])
+    np.testing.assert_allclose(moved.cov, np.cov(X.T))
+    np.testing.assert_allclose(out.gamma, [1.0, 1.0, 6.0])
+    np.testing.assert_allclose(out.factorial, [1.0, 2.0, 24.0])
+    np.testing.assert_array_equal(out.repeated, np.repeat(X, 2, axis=0))
+    np.testing.assert_array_equal(out.added, np.add(X, [[1.0], [0.0]]))
+    np.testing.assert_array_equal(out.whole, v.astype(int))
+    np.testing.assert_allclose(out.horner, np.polyval([2, 3, 4], v))
+
+
 def test_all_errors_of_a_file_in_one_run() -> None:
     text = "input x: [3]\na = y1\nb = x + ones([4])\nc = dnse(x)\nd = a + b + c\n"
     text += "output e = sum(x, axis=4)"

@@ -80,6 +80,27 @@ CALLED = {
         "steps are a loop: `scan step[t in T] carry h = h0 { next h = ... }`, also with `until`",
     ),
     "Activation": "an activation is an operation: `relu(x)`",
+    **dict.fromkeys(
+        ("array", "asarray", "tensor", "constant", "as_tensor"),
+        "numbers in a list are a tensor: `const c = [1.0, 2.0]`; what the caller gives an `input`",
+    ),
+    **dict.fromkeys(
+        ("GlobalAveragePooling2D", "AdaptiveAvgPool2d", "global_avg_pool", "global_average_pool"),
+        "a mean over the positions: `mean(x, axis=[2, 3])`",
+    ),
+    **dict.fromkeys(
+        ("Conv1D", "Conv1d", "convolve", "correlate"),
+        "its weights are a parameter: `conv1d(x, W)`, where `x: [N, C, T]` and `W: [F, C, 3]`",
+    ),
+    **dict.fromkeys(("real", "imag", "conj", "angle"), "all numbers are real"),
+    **dict.fromkeys(
+        ("cov", "corrcoef", "corr"), "of rows less their mean: `x.T @ x / (N - 1)`, with `dim N`"
+    ),
+    **dict.fromkeys(("normalize", "l2_normalize"), "write `x / norm(x, axis=-1, keepdims=true)`"),
+    **dict.fromkeys(("trapz", "trapezoid"), "write `sum((y[1:] + y[:-1]) / 2 * diff(x))`"),
+    "polyval": "write it out, `(a*x + b)*x + c`; of many coefficients it is a `scan`",
+    **dict.fromkeys(("ndim", "ndims", "eltype", "dtype"), "types are declared: `input x: [B, 3]`"),
+    "length": "a size has a name: declare `dim N` and write `input x: [N]`",
     "gamma": "write `exp(lgamma(x))`",
     "factorial": "write `exp(lgamma(x + 1))`",
     "Hessian": "ask for a derivative: `derive hessian loss wrt x`",
@@ -135,7 +156,7 @@ ELSEWHERE = {
     "reshape": ("view",),
     "transpose": ("permute", "permutedims"),
     "expand_dims": ("unsqueeze",),
-    "flatten": ("ravel", "Flatten"),
+    "flatten": ("ravel", "Flatten", "vec"),
     "logsumexp": ("reduce_logsumexp",),
     "lgamma": ("gammaln",),
     "ndtr": ("norm_cdf", "normcdf"),
@@ -165,8 +186,25 @@ ELSEWHERE = {
     "expm": ("matrix_exp", "matrix_exponential"),
     "add": ("Add",),
     "mse": ("MSELoss", "mse_loss", "MeanSquaredError"),
-    "cross_entropy": ("CrossEntropyLoss", "nll_loss", "NLLLoss"),
-    "binary_cross_entropy": ("BCELoss", "BCEWithLogitsLoss"),
+    "cross_entropy": (
+        "CrossEntropyLoss",
+        "nll_loss",
+        "NLLLoss",
+        "softmax_cross_entropy",
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+        "SparseCategoricalCrossentropy",
+        "CategoricalCrossentropy",
+    ),
+    "binary_cross_entropy": (
+        "BCELoss",
+        "BCEWithLogitsLoss",
+        "binary_crossentropy",
+        "BinaryCrossentropy",
+    ),
+    "one_hot": ("to_categorical", "onehot", "OneHot"),
+    "tile": ("repmat",),
+    "full": ("fill", "full_like"),
     "conv": ("Conv2d", "Conv2D"),
     "resize": ("interpolate", "Upsample", "Resize"),
     "maxpool": (
@@ -219,7 +257,9 @@ MEMBERS = {
 ARGUMENTS = {
     "activation": "act", "nonlinearity": "act", "use_bias": "bias", "out_features": "units",
     "features": "units", "keepdim": "keepdims", "dim": "axis", "dims": "axis", "axes": "axis",
-    "negative_slope": "slope",
+    "negative_slope": "slope", "padding": "pad", "kernel_size": "kernel", "strides": "stride",
+    "out_channels": "filters", "num_heads": "heads", "num_embeddings": "vocab",
+    "embedding_dim": "width",
 }  # fmt: skip
 """The names that other libraries have for arguments."""
 STARTS = {
@@ -285,6 +325,8 @@ def method_remedy(call: tree.Call, known: bool) -> str | None:
     if name in CALLED:
         return CALLED[name]
     root = function.value
+    if isinstance(root, tree.Subscript) and isinstance(root.value, tree.Member):
+        return "values never change: `put_add(x, 1.0, 0)` is a new array"
     if name == "T" and not call.arguments:
         return f"without parentheses: `{function.span.text}`"
     if name == "t" and not call.arguments:

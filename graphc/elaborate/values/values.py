@@ -88,7 +88,7 @@ def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
                     "E310",
                     "a list holds numbers, not tensors",
                     span,
-                    "join tensors with concat(a, b) or stack(a, b)",
+                    "tensors are given one by one: `concat(a, b)`, `stack(a, b)`, `add(a, b)`",
                 ) from None
             raise mistake("E310", "the rows of this list differ in length or kind", span) from None
     help = None
