@@ -107,7 +107,7 @@ def remedy(words: str, old: str, new: str) -> str:
     return said
 
 
-def written(old: str, new: str) -> str:
+def write_instead(old: str, new: str) -> str:
     """Say that `new` is to be written for `old`."""
     return remedy(f"write `{new}`", old, new)
 

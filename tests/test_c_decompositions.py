@@ -19,7 +19,7 @@ from calling import PLAIN
 from graphc.build.compilers import find_compiler, run, shared_options
 from graphc.compile.stages import Options
 from graphc.targets.c.contract import FINITE
-from graphc.targets.c.runtime.library import HEADERS, written
+from graphc.targets.c.runtime.library import HEADERS, write_functions
 
 TYPES = {"float64": "double", "float32": "float"}
 OF_MATRICES = {
@@ -66,7 +66,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ctypes.CDLL
         wrapped = "".join(callable_of(*one) for one in OF_MATRICES.items())
         wrapped += "".join(each_of(*one) for one in OF_NUMBERS.items())
         includes = "".join(f"#include <{header}>\n" for header in HEADERS)
-        body = written([f"gc_{one}" for one in (*OF_MATRICES, *OF_NUMBERS)], dtype)
+        body = write_functions([f"gc_{one}" for one in (*OF_MATRICES, *OF_NUMBERS)], dtype)
         text = f"{includes}\n{body}\n{wrapped.replace('real ', f'{name} ')}"
         (folder / f"{dtype}.c").write_text(text, encoding="ascii")
         fast = [] if compiler.family == "msvc" else ["-O1"]  # to compile

@@ -16,14 +16,16 @@ import scipy.special
 
 from graphc.build.compilers import find_compiler, run, shared_options
 from graphc.targets.c.printing.elements import OWN
-from graphc.targets.c.runtime.library import FUNCTIONS, HEADERS, written
+from graphc.targets.c.runtime.library import FUNCTIONS, HEADERS, write_functions
 from graphc.targets.numpy.runtime import matrices
 
 TYPES = {"float64": "double", "float32": "float"}
 UNARY = tuple(
     name
     for name in sorted(OWN)
-    if re.search(rf"\bdouble gc_{name}\(double \w+\) {{", written([f"gc_{name}"], "float64"))
+    if re.search(
+        rf"\bdouble gc_{name}\(double \w+\) {{", write_functions([f"gc_{name}"], "float64")
+    )
 )
 """Those of one number, by how they are written."""
 BINARY = (
@@ -101,7 +103,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ctypes.CDLL
         wrapped += "".join(ORDERED.format(name=one, type=name) for one in OF_ORDER)
         wrapped += INTEGERS + ALL.replace("real ", f"{name} ")
         includes = "".join(f"#include <{header}>\n" for header in HEADERS)
-        text = f"{includes}\n{written(FUNCTIONS, dtype)}\n{wrapped}"
+        text = f"{includes}\n{write_functions(FUNCTIONS, dtype)}\n{wrapped}"
         (folder / f"{dtype}.c").write_text(text, encoding="ascii")
         strict = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
         fast = [] if compiler.family == "msvc" else ["-O1"]  # to compile
@@ -518,7 +520,7 @@ def test_sorting_is_stable(call: Library, n: int, dtype: str) -> None:
 
 
 def test_only_what_is_needed_is_written() -> None:
-    text = written(["gc_tanh"], "float64")
+    text = write_functions(["gc_tanh"], "float64")
     names = [
         line.split("(")[0].split()[-1] for line in text.splitlines() if line.startswith("static")
     ]
@@ -530,7 +532,7 @@ def test_only_what_is_needed_is_written() -> None:
 def test_every_function_is_written_in_both_types(dtype: str) -> None:
     """Without a word of the pattern left, and float without a literal of double."""
     for name in sorted(FUNCTIONS):
-        text = written([name], dtype)
+        text = write_functions([name], dtype)
         assert name in text
         code = "\n".join(line for line in text.split("*/") for line in line.split("/*")[:1])
         assert not {"real", "R(", "M("} & set(code.replace("(", "( ").split()), name

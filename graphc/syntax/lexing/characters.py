@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from graphc.source import Diagnostic, GraphError, Source, Span, error, remedy, written
+from graphc.source import Diagnostic, GraphError, Source, Span, error, remedy, write_instead
 from graphc.syntax.lexing.tokens import BAD, Token
 
 OTHERS = (
@@ -122,9 +122,9 @@ def foreign_character(source: Source, token: Token) -> Diagnostic:
     if character in MEANT:
         help = MEANT[character]
     elif character in LOOK_ALIKES:
-        help = written(character, LOOK_ALIKES[character])
+        help = write_instead(character, LOOK_ALIKES[character])
     elif category == "Nd":
-        help = written(character, str(unicodedata.decimal(character)))
+        help = write_instead(character, str(unicodedata.decimal(character)))
     elif plain.isspace():
         help = remedy("use an ordinary blank", character, " ")
     elif category == "Cf":
@@ -134,7 +134,7 @@ def foreign_character(source: Source, token: Token) -> Diagnostic:
         if not plain.isascii():
             help += f" ({', '.join(map(character_name, plain))})"
     elif ALPHABET.fullmatch(decomposed):
-        help = written(character, decomposed)
+        help = write_instead(character, decomposed)
     elif character.isalpha():
         help = "names take ASCII letters, digits, `_` and Greek letters"
     else:

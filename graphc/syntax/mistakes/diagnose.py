@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphc.source import Diagnostic, Span, error, remedy, written
+from graphc.source import Diagnostic, Span, error, remedy, write_instead
 from graphc.syntax.lexing.characters import foreign_character
 from graphc.syntax.lexing.tokens import BAD, BINARY, HEADS_BODY, SEPARATOR
 from graphc.syntax.mistakes.borrowed import (
@@ -73,11 +73,11 @@ BAD_BEGINNINGS: tuple[tuple[str, str, str, str | None], ...] = (
     ("'''", "E102", "strings use double quotes", 'longer text stands between `"""`'),
     ("'", "E102", "this string is not closed on its line", "strings use double quotes"),
     ("^", "E103", "`^` is not an operator", remedy("the power operator is `**`", "^", "**")),
-    ("!", "E103", "`!` is not an operator", written("!", "not")),
-    ("&&", "E103", "`&&` is not an operator", written("&&", "and")),
-    ("||", "E103", "`||` is not an operator", written("||", "or")),
+    ("!", "E103", "`!` is not an operator", write_instead("!", "not")),
+    ("&&", "E103", "`&&` is not an operator", write_instead("&&", "and")),
+    ("||", "E103", "`||` is not an operator", write_instead("||", "or")),
     ("|>", "E103", "`|>` is not an operator", remedy("an edge is written `->`", "|>", "->")),
-    ("&", "E103", "`&` is not an operator", written("&", "and")),
+    ("&", "E103", "`&` is not an operator", write_instead("&", "and")),
     ("|", "E103", "`|` is not an operator", remedy(OR_EDGE, "|", "or")),
     ("$", "E101", "`$` has no meaning", "formulas stand as they are, without `$`"),
     ("?", "E103", "`?` is not an operator", "write where(cond, a, b)"),
@@ -125,7 +125,7 @@ def _otherwise(place: ErrorSite) -> str | None:
         return "the absolute value is `abs(x)`"
     edge = place.source.text.startswith("|>", place.found.start_pos)
     if text.startswith("|") and not edge and place.head.type == "NAME" and not place.in_value():
-        return written("|", "->")
+        return write_instead("|", "->")
     if text.startswith("\\"):
         return _backslash(place)
     return OPEN if text.startswith("?") and place.begins_axis() else None
@@ -139,7 +139,7 @@ def _in_single_quotes(place: ErrorSite) -> Diagnostic:
         help = remedy(f"operations and blocks have no quotes: `{word}`", text, word)
         notes = [f"a string would be `{string}`"]
     else:
-        help, notes = written(text, string), []
+        help, notes = write_instead(text, string), []
     span = place.span(place.found)
     return error("E102", "strings use double quotes", span, help=help, notes=notes)
 
@@ -215,7 +215,7 @@ def missing_operand(place: ErrorSite) -> Diagnostic | None:
         message = f"an expression is missing between `{after}` and `{found.value}`"
         return error("E101", message, place.span(found))
     if found.type == "TILDE":
-        help = written("~", "not")
+        help = write_instead("~", "not")
         return error("E103", "`~` is not an operator", place.span(found), help=help)
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from graphc.source import Diagnostic, error, written
+from graphc.source import Diagnostic, error, write_instead
 from graphc.syntax.lexing.characters import ALPHABET
 from graphc.syntax.lexing.tokens import BINARY, SEPARATOR
 from graphc.syntax.mistakes.error_site import FORMS, ErrorSite
@@ -50,7 +50,7 @@ def first_word_remedy(word: str) -> str | None:
     """Return the remedy for a line that begins with a word that declares something elsewhere."""
     if word in ("model", "net", "network", "graph", "program"):
         return MODEL
-    return written(word, FIRST_WORDS[word]) if word in FIRST_WORDS else None
+    return write_instead(word, FIRST_WORDS[word]) if word in FIRST_WORDS else None
 
 
 def code_habit(place: ErrorSite) -> Diagnostic | None:

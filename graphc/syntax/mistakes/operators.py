@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from graphc.source import Diagnostic, Span, error, remedy, written
+from graphc.source import Diagnostic, Span, error, remedy, write_instead
 from graphc.syntax.lexing.literals import number_ends_in_point
 from graphc.syntax.lexing.tokens import CONTINUES_AFTER
 from graphc.syntax.mistakes.error_site import END, KEYWORD_TYPES, OPEN, ErrorSite
@@ -26,7 +26,7 @@ def number_and_name(place: ErrorSite) -> Diagnostic | None:
     elif place.touches() and previous.value == "0" and re.match("[xXbBoO][0-9A-Fa-f]", found.value):
         span = place.span(previous).to(place.span(found))
         try:
-            help = written(span.text, str(int(span.text, 0)))
+            help = write_instead(span.text, str(int(span.text, 0)))
         except ValueError:
             help = None
         return error("E105", "numbers are decimal", span, help=help)
@@ -48,7 +48,7 @@ def point_of_number(place: ErrorSite) -> Diagnostic | None:
         digits = place.tokens[place.at + 1]
         if digits.type in ("INT", "FLOAT") and digits.start_pos == found.end_pos:
             span = place.span(found).to(place.span(digits))
-            help = written(span.text, f"0{span.text}")
+            help = write_instead(span.text, f"0{span.text}")
             return error("E105", "a number needs a digit before its point", span, help=help)
     return None
 
@@ -64,7 +64,7 @@ def decimal_comma(place: ErrorSite) -> Diagnostic | None:
             span.text.replace(",", "").isdigit()
             and place.source.text[span.end : span.end + 1] != ","
         ):
-            help = written(span.text, span.text.replace(",", "."))
+            help = write_instead(span.text, span.text.replace(",", "."))
             return error("E105", "the decimals of a number stand behind a point", span, help=help)
     return None
 

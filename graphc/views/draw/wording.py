@@ -17,7 +17,7 @@ from graphc.views.explain.lines import line
 from graphc.views.explain.local import Local, local
 from graphc.views.explain.notation import named, notation
 from graphc.views.explain.words import place
-from graphc.views.explain.writing import written
+from graphc.views.explain.writing import write_formula
 
 LONGEST = 40
 """Operations in a formula that is written out."""
@@ -77,7 +77,9 @@ class Wording:
         if part.of in self.values.results:
             (first, *_) = self.values.behind(part.of)
             return symbol(self.label(first), shape, part.subscript)
-        of = written(part.of, {one: self.symbol(one) for one in self.values.operands(part.of)})
+        of = write_formula(
+            part.of, {one: self.symbol(one) for one in self.values.operands(part.of)}
+        )
         return Expression("position", (of,), shape, part.subscript) if part.loops else of
 
     def local(self, box: Node, active: Collection[Node]) -> Local | None:
@@ -125,7 +127,10 @@ class Wording:
         if start in self.values.boxes:
             return (f"starts as {line(notation(self.symbol(start)))}",)
         if start.static:
-            return wrap(f"starts as {line(notation(written(start, {})))}", SMALL, WIDEST, 2) or ()
+            return (
+                wrap(f"starts as {line(notation(write_formula(start, {})))}", SMALL, WIDEST, 2)
+                or ()
+            )
         return ()
 
     def called(self, operand: Node) -> str:

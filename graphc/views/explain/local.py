@@ -16,7 +16,7 @@ from graphc.optimise.passes import simplify
 from graphc.records import dataclass
 from graphc.views.explain.expression import Expression
 from graphc.views.explain.jacobians import Jacobian, along
-from graphc.views.explain.writing import written
+from graphc.views.explain.writing import write_formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ def local(
     alone = rebuild([node], with_args, places)[node]
     itself = bound("itself", node.type)
     known = {place: symbols[parent] for parent, place in places.items()} | {itself: symbols[node]}
-    value = written(alone, known)
+    value = write_formula(alone, known)
     moving = [parent for parent in parents if parent in active]
     if not moving or node not in active:
         return Local(value, {}, {}, {})
     as_symbol = {} if alone in known else {alone: itself, **_by_name(alone)}
 
     def write(one: Node) -> Expression:
-        return written(_plain(rebuild([one], with_args, as_symbol)[one]), known)
+        return write_formula(_plain(rebuild([one], with_args, as_symbol)[one]), known)
 
     cotangent = bound("cotangent", node.type)
     known[cotangent] = adjoint

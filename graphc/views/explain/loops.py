@@ -16,7 +16,7 @@ from graphc.views.explain.expression import (
 )
 from graphc.views.explain.jacobians import Factor, Jacobian
 from graphc.views.explain.setting import Region, Seed, Setting
-from graphc.views.explain.writing import written
+from graphc.views.explain.writing import write_formula
 
 Regions = Callable[..., Region]
 
@@ -47,7 +47,9 @@ def derive_loop(
         known = symbols.get(source)
         name = setting.labels.name(source) if known is None else known.data[0]
         inside[element.node] = symbol(name, column(element.node.shape), now)
-    inside |= {one: symbols[one] if one in symbols else written(one, symbols) for one in outer}
+    inside |= {
+        one: symbols[one] if one in symbols else write_formula(one, symbols) for one in outer
+    }
     results = {
         one.attrs["number"]: one for one in order if one.op is RESULT and one.args[0] is node
     }
@@ -196,4 +198,4 @@ def indices(loop: Loop, label: str, outer: str) -> tuple[str, str, str, str]:
 
 def symbol_of(node: Node, symbols: Mapping[Node, Expression]) -> Expression:
     """Return the symbol of what a loop reads; what is known when compiling is a formula."""
-    return symbols[node] if node in symbols else written(node, symbols)
+    return symbols[node] if node in symbols else write_formula(node, symbols)

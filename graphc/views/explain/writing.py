@@ -35,7 +35,7 @@ class NodeFormula:
     node: Node
 
 
-def written(root: Node, symbols: Mapping[Node, Expression]) -> Expression:
+def write_formula(root: Node, symbols: Mapping[Node, Expression]) -> Expression:
     """Write the formula of a node in terms of the nodes that have a symbol."""
     found: dict[Node, NodeFormula] = {}
     for node in arguments_first([root], symbols):

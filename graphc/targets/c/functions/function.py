@@ -49,7 +49,9 @@ def refusal(node: Node) -> GraphError:
     return GraphError([error("E430", message, None if origin is None else origin.outermost)])
 
 
-def written(module: CModule, one: CFunction, derived: Derived, compiled: Compiled) -> FunctionText:
+def write_body(
+    module: CModule, one: CFunction, derived: Derived, compiled: Compiled
+) -> FunctionText:
     """Write the body of a function, of the program of one of its modes."""
     program = derived.program
     argued = {argument.name for argument in one.arguments}

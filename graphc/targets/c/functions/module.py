@@ -18,7 +18,7 @@ from graphc.targets.c.contract import (
     CModule,
     contract,
 )
-from graphc.targets.c.functions.function import FunctionText, names_in, written
+from graphc.targets.c.functions.function import FunctionText, names_in, write_body
 from graphc.targets.c.functions.sizes import (
     bound_of,
     cache_size,
@@ -30,8 +30,7 @@ from graphc.targets.c.functions.sizes import (
 )
 from graphc.targets.c.printing.comments import comment, comment_text
 from graphc.targets.c.printing.dims import bound, factor, integer
-from graphc.targets.c.runtime.library import FUNCTIONS, HEADERS
-from graphc.targets.c.runtime.library import written as written_functions
+from graphc.targets.c.runtime.library import FUNCTIONS, HEADERS, write_functions
 from graphc.targets.command_line import command_line
 
 _ROOM = """\
@@ -61,7 +60,7 @@ def text(compiled: Compiled) -> str:
         for name, text in (("gc_room", _ROOM), ("gc_floor", _FLOOR))
         if any(f"{name}(" in one for one in functions)
     ]
-    library = written_functions(sorted(called & FUNCTIONS), module.dtype)
+    library = write_functions(sorted(called & FUNCTIONS), module.dtype)
     headers = [f"#include <{name}>" for name in HEADERS]
     parts = [_about(compiled, "The functions of"), "\n".join(headers), *own, library, *functions]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -157,7 +156,7 @@ def _prototype(module: CModule, one: CFunction, comments: bool) -> list[str]:
 def _function(module: CModule, one: CFunction, compiled: Compiled) -> tuple[list[str], set[str]]:
     """Write a function and that of its workspace, and name what it calls."""
     modes = sorted((one.derived, *one.derived.others), key=lambda each: each.mode)
-    bodies = [written(module, one, each, compiled) for each in modes]
+    bodies = [write_body(module, one, each, compiled) for each in modes]
     called = {name for body in bodies for name in body.called}
     lines: list[str] = []
     if len(modes) == 1:

@@ -61,10 +61,10 @@ FUNCTIONS = frozenset(_definitions("float64"))
 """The names of all functions."""
 
 
-def written(names: Iterable[str], dtype: str) -> str:
+def write_functions(names: Iterable[str], dtype: str) -> str:
     """Write these functions and what they need, each once, in the order of the folder.
 
-    >>> print(written(["gc_sign_int"], "float64"))
+    >>> print(write_functions(["gc_sign_int"], "float64"))
     /* -1, 0 or 1. */
     static inline int64_t gc_sign_int(int64_t x) {
         return (x > 0) - (x < 0);

@@ -16,7 +16,7 @@ from graphc.targets.jax.printing.kernels import (
     WRITTEN,
     at_step,
     has_form,
-    written,
+    write_kernel,
 )
 from graphc.targets.numpy.printing.expression import typed_argument
 from graphc.targets.numpy.printing.written import SUM, Fragment, constant, number, size
@@ -29,7 +29,7 @@ def length(node: Node) -> int | None:
     if _is_long(node):
         return None
     places = [Fragment(f"{{{slot}}}") for slot in range(len(node.args))]
-    return len(written(node, places, MEASURED).text)
+    return len(write_kernel(node, places, MEASURED).text)
 
 
 def _is_long(node: Node) -> bool:
@@ -66,7 +66,7 @@ class Writer:
             return Fragment(f"jnp.maximum({', '.join(one.text for one in args)})")
         if not has_form(node.op.kernel):
             raise refusal(node)
-        return written(node, args, WRITTEN)
+        return write_kernel(node, args, WRITTEN)
 
     def expression(self, node: Node) -> str:
         """Write a node as text."""

@@ -279,7 +279,7 @@ def has_form(kernel: Kernel | None) -> bool:
     return functions(kernel) <= _OTHERWISE | FUNCTIONS.keys() | OWN.keys() | JAX_NUMPY
 
 
-def written(node: Node, args: Args, words: Words) -> Fragment:
+def write_kernel(node: Node, args: Args, words: Words) -> Fragment:
     """Write a node as an expression of its arguments."""
     match node.op.kernel:
         case Elementwise("kept"):
@@ -302,6 +302,6 @@ def written(node: Node, args: Args, words: Words) -> Fragment:
             return Fragment(f"jnp.{name}({args[0].text}, axis={said}{keeps}, initial=-LARGEST)")
         case Call(name) if name in _CALLS:
             return Fragment(_CALLS[name](node, args, words))
-    found = kernels.written(node, args, words)
+    found = kernels.write_kernel(node, args, words)
     assert found is not None, "what takes statements in NumPy is above"
     return found

@@ -10,7 +10,7 @@ from graphc.ir.kernel import Elementwise, Put
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM
 from graphc.plan.program import Step
 from graphc.targets.numpy.printing import filling
-from graphc.targets.numpy.printing.kernels import calls_numpy, together, written
+from graphc.targets.numpy.printing.kernels import calls_numpy, together, write_kernel
 from graphc.targets.numpy.printing.places import MEASURED, WRITTEN, filled, name_storage
 from graphc.targets.numpy.printing.written import (
     DTYPES,
@@ -32,7 +32,7 @@ def length(node: Node) -> int | None:
     if node.op.kernel is None:
         return 0
     places = [Fragment(f"{{{slot}}}") for slot in range(len(node.args))]
-    found = written(node, places, MEASURED)
+    found = write_kernel(node, places, MEASURED)
     return None if found is None else len(found.text)
 
 
@@ -109,7 +109,7 @@ def _filled(node: Node, variables: Mapping[Node, str]) -> Fragment | None:
         return _constant(node)
     if node.op is DIM:
         return size(node.attrs["value"])
-    return written(node, _arguments(node, variables), WRITTEN)
+    return write_kernel(node, _arguments(node, variables), WRITTEN)
 
 
 def _constant(node: Node) -> Fragment:

@@ -282,7 +282,7 @@ STATEMENTS = frozenset({"watched"})
 """Calls that are always statements of their own."""
 
 
-def written(node: Node, args: Args, words: Words) -> Fragment | None:
+def write_kernel(node: Node, args: Args, words: Words) -> Fragment | None:
     """Write a node as an expression of its arguments; None where it takes statements."""
     match node.op.kernel:
         case Elementwise(name) as kernel:
