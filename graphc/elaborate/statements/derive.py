@@ -243,20 +243,26 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
         found = {one: node for one in named if (node := parameter(context, one))}
         if found:
             return found
+        _require_sound(scope, path)
         prefixes = {n[:i] for n in context.params for i, c in enumerate(n) if c == "."}
         near = did_you_mean(shown, {*prefixes, *scope.visible()})
         raise mistake("E403", f"no parameter under `{shown}`", path.span, near)
     node = parameter(context, shown)
     if node is not None:
         return {shown: node}
-    entry = scope.find(path.words[0])
-    if entry is not None:
-        entry.require_sound()
+    _require_sound(scope, path)
     if shown in context.nodes:
         return {shown: context.nodes[shown]}
     known = dict.fromkeys([*parameter_paths(context), *_written_paths(context, path.span.source)])
     near = near_or_all(shown, known, "there are")
     raise mistake("E403", f"no parameter or node `{shown}`", path.span, near)
+
+
+def _require_sound(scope: Scope, path: tree.Path) -> None:
+    """Say nothing of a path whose first name is that of a wrong statement."""
+    entry = scope.find(path.words[0])
+    if entry is not None:
+        entry.require_sound()
 
 
 def _written_paths(context: Context, text: Source) -> Iterator[str]:
