@@ -162,6 +162,61 @@ output loss = sum(w)
     assert all(one.adjoint is not None for one in found.values()), found
 
 
+def test_what_steps_share_gets_the_sum_of_what_they_contribute() -> None:
+    """Of w the norm of the derivative, by complex steps, and not that of all of its terms."""
+    text = """dim T
+input x: [T, 2]
+param w: [2]
+scan step[t in T] carry h = 0.0 { next h = tanh(x[t] @ w + h) }
+output z = h**2
+derive grad z wrt w
+"""
+    x, w = RNG.normal(size=(3, 2)), RNG.normal(size=2)
+
+    def z(at: Any) -> Any:
+        h = 0.0
+        for row in x:
+            h = np.tanh(row @ at + h)
+        return h**2
+
+    slope = [z(w + 1e-30j * unit).imag / 1e-30 for unit in np.eye(2)]
+    found = known(text, x=x, w=w)["w"]
+    assert found.adjoint is not None
+    assert found.adjoint.norm == pytest.approx(np.linalg.norm(slope))
+    assert len(found.adjoint_steps) == 3
+
+
+def test_what_two_loops_bind_is_looked_at_in_both() -> None:
+    """A gradient of a gradient goes back through steps that bind what those before it do."""
+    text = """dim T
+input x: [T, 2]
+param w: [2]
+scan step[t in T] carry h = 0.0 {
+    next h = tanh(x[t] @ w + h)
+    collect ys = h * 2
+}
+g = grad(sum(ys**2) + h, w)
+output z = sum(g**2)
+derive grad z wrt w
+"""
+    x, w = RNG.normal(size=(3, 2)), RNG.normal(size=2)
+
+    def y(at: Any) -> Any:
+        h, total = 0.0, 0.0
+        for row in x:
+            total, h = total + (2 * h) ** 2, np.tanh(row @ at + h)
+        return total + h
+
+    def g(at: Any) -> Any:
+        return np.array([y(at + 1e-30j * unit).imag / 1e-30 for unit in np.eye(2)])
+
+    found = known(text, x=x, w=w)
+    assert found["g"].value.norm == pytest.approx(np.linalg.norm(g(w)))
+    slope = [np.sum(g(w + e) ** 2) - np.sum(g(w - e) ** 2) for e in 1e-6 * np.eye(2)]
+    assert found["w"].adjoint is not None
+    assert found["w"].adjoint.norm == pytest.approx(np.linalg.norm(slope) / 2e-6, 1e-6)
+
+
 def test_members_of_a_family_of_parameters() -> None:
     text = """input x: [3]
 repeat layer[i in 0..2] carry h = x {

@@ -106,7 +106,8 @@ def _rebuild_loop(
     loop = loop_of(node)
     rebuild_into(new, loop.bound, replace_, known, read)
     bound = {one: new[one] for one in loop.bound}
-    if read is not None:
+    if read is not None:  # of what another loop binds, too, `new` has what was read there
+        bound = {one: replace_(one, ()) for one in loop.bound}
         new |= {one: read(one, bound[one]) for one in loop.bound}
     rebuild_into(new, loop.roots, replace_, known, read)
     moved = replace(

@@ -153,14 +153,23 @@ def _run(module: ModuleType, at: Mapping[str, Any], probe: Probe) -> tuple[list[
 def _known(probe: Probe, values: list[Summary], seen: Seen) -> dict[str, Known]:
     """Put what was seen of each name together."""
     seen_of: list[tuple[Looked, tuple[Summary, ...]]]
-    pairs = zip(probe.results, values, strict=True)
+    pairs = [*zip(probe.results, values, strict=True)]
     seen_of = [(looked, (one,)) for looked, one in pairs if isinstance(looked, Looked)]
     seen_of += [(looked, tuple(seen[at].values())) for at, looked in probe.steps if at in seen]
     forward = {looked.name: parts for looked, parts in seen_of if not looked.adjoint}
-    back = {looked.name: (looked, parts) for looked, parts in seen_of if looked.adjoint}
-    children = {name: looked.children for name, (looked, _) in back.items()}
-    adjoints = {name: together(parts) for name, (_, parts) in back.items()}
-    flows = flow_of({name: parts for name, (_, parts) in back.items()}, children)
+    whole = {one.name: value for one, value in pairs if isinstance(one, Looked) and one.adjoint}
+    steps = {looked.name: parts for looked, parts in seen_of if looked.adjoint and len(parts) > 1}
+    adjoints: dict[str, Summary] = {}
+    flowing: dict[str, tuple[Summary, ...]] = {}
+    children: dict[str, tuple[str, ...]] = {}
+    for looked, parts in seen_of:
+        if looked.adjoint:  # of what steps share the whole is their sum, not all of its terms
+            name = looked.name
+            adjoints[name] = whole.get(name) or together(parts)
+            flowing.pop(name, None)
+            flowing[name] = (whole[name],) if _is_sum(whole.get(name), parts) else parts
+            children[name] = looked.children
+    flows = flow_of(flowing, children)
     return {
         name: Known(
             name,
@@ -170,10 +179,15 @@ def _known(probe: Probe, values: list[Summary], seen: Seen) -> dict[str, Known]:
             _gain(name, adjoints, children),
             flows.get(name),
             parts if len(parts) > 1 else (),
-            back[name][1] if name in back and len(back[name][1]) > 1 else (),
+            steps.get(name, ()),
         )
         for name, parts in forward.items()
     }
+
+
+def _is_sum(whole: Summary | None, parts: Sequence[Summary]) -> bool:
+    """Return whether steps contribute to one array, and not each an element of it."""
+    return whole is not None and whole.size == parts[0].size
 
 
 def _sizes(model: Model, known: Mapping[str, Known], at: Mapping[str, Any]) -> dict[str, int]:
