@@ -166,7 +166,6 @@ def _known(probe: Probe, values: list[Summary], seen: Seen) -> dict[str, Known]:
         if looked.adjoint:  # of what steps share the whole is their sum, not all of its terms
             name = looked.name
             adjoints[name] = whole.get(name) or together(parts)
-            flowing.pop(name, None)
             flowing[name] = (whole[name],) if _is_sum(whole.get(name), parts) else parts
             children[name] = looked.children
     flows = flow_of(flowing, children)
