@@ -365,7 +365,7 @@ def test_many_formulas_are_lines_of_text(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.long
 def test_three_hundred_nodes_with_their_derivatives() -> None:
-    """All panels hold all, and nothing is left out."""
+    """All panels hold all, and nothing is left out; at -O2 equal layers are steps of a loop."""
     steps = "\n".join(f"h{n} = tanh(h{n - 1} @ W) + h{n - 1}" for n in range(1, 300))
     text = f"""dim B
 input x: [B, 8]
@@ -375,10 +375,10 @@ h0 = x
 output loss = mean(h299**2)
 derive grad loss wrt params
 """
-    written = page(text, "-O2")
+    written = page(text, "-O0")
     assert len(written.encode()) < 2_000_000
     tree = Tree(unpacked(written))
-    module = Compilation(Source("net.graph", text), Options(level="-O2")).text
+    module = Compilation(Source("net.graph", text), Options(level="-O0")).text
     assert "".join(f"{line}\n" for _, line in tree.lines("code")).rstrip("\n") == module.rstrip(
         "\n"
     )
