@@ -23,7 +23,7 @@ def mark(node: Node | None) -> str:
     """Return the mark of the statement in the user's own file that made a node; "" of none.
 
     >>> without_marks(f"y = x  # twice{_OPEN}net.graph:3{_CLOSE}\\nz = y{_STATEMENT}7")
-    Written(text='y = x  # twice\\nz = y', places={1: 'net.graph:3'}, statements={2: 7})
+    Unmarked(text='y = x  # twice\\nz = y', places={1: 'net.graph:3'}, statements={2: 7})
     """
     if node is None or node.origin is None:
         return ""
