@@ -72,10 +72,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a node comes from: its own text, and the use of the block that contains it."""
+    """Where a node comes from: its own text, and the use of the block that contains it.
+
+    A node that computes what several texts ask for comes from the first, and is `alike` the others.
+    """
 
     span: Span
     used: Origin | None = None
+    alike: tuple[Origin, ...] = ()
 
     @property
     def outermost(self) -> Span:

@@ -363,9 +363,19 @@ def test_many_formulas_are_lines_of_text(monkeypatch: pytest.MonkeyPatch) -> Non
     assert adjoint.startswith("dy/dh₃ = ")
 
 
+def test_a_step_of_equal_layers_is_of_all_of_them() -> None:
+    layers = "\n".join(f"param W{n}: [2, 2]\nh{n} = tanh(h{n - 1} @ W{n})" for n in range(1, 21))
+    text = f"input h0: [2]\n{layers}\noutput loss = sum(h20)\nderive grad loss wrt params\n"
+    tree = Tree(unpacked(page(text, "-O2")))
+    assert any("h1 = tanh(h0 @ W1), and 19 more" in line for _, line in tree.lines("code"))
+    for panel in ("code", "schedule"):
+        of_lines = [{*names(one)} for _, one, _, path in tree.found if panel in path]
+        assert {f"h{n}" for n in range(1, 21)} in of_lines, panel
+
+
 @pytest.mark.long
 def test_three_hundred_nodes_with_their_derivatives() -> None:
-    """All panels hold all, and nothing is left out; at -O2 equal layers are steps of a loop."""
+    """All panels hold all, and nothing is left out; at -O2, where equal layers are a loop."""
     steps = "\n".join(f"h{n} = tanh(h{n - 1} @ W) + h{n - 1}" for n in range(1, 300))
     text = f"""dim B
 input x: [B, 8]
@@ -375,10 +385,10 @@ h0 = x
 output loss = mean(h299**2)
 derive grad loss wrt params
 """
-    written = page(text, "-O0")
+    written = page(text, "-O2")
     assert len(written.encode()) < 2_000_000
     tree = Tree(unpacked(written))
-    module = Compilation(Source("net.graph", text), Options(level="-O0")).text
+    module = Compilation(Source("net.graph", text), Options(level="-O2")).text
     assert "".join(f"{line}\n" for _, line in tree.lines("code")).rstrip("\n") == module.rstrip(
         "\n"
     )

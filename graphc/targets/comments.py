@@ -20,12 +20,14 @@ LONGEST_USE = 30  # of a block, before a statement of it
 
 def place(node: Node) -> str:
     """`h = relu(z)`, `dense(8) as up: y = act(x @ W + b)`: the statement that made the node; of a
-    block, behind its use."""
+    block, behind its use; and of how many more."""
     origin = node.origin
     if origin is None:
         return ""
     text = _quote(origin.span, LONGEST)
-    return text if origin.used is None else f"{_quote(origin.used.span, LONGEST_USE)}: {text}"
+    more = f", and {len(origin.alike)} more" if origin.alike else ""
+    use = "" if origin.used is None else f"{_quote(origin.used.span, LONGEST_USE)}: "
+    return f"{use}{text}{more}"
 
 
 def _quote(span: Span, longest: int) -> str:

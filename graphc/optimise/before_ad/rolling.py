@@ -39,6 +39,7 @@ from graphc.ops.shape.shaping import index, part_at, stack
 from graphc.optimise.before_ad.repeats import Row, rows_of
 from graphc.optimise.before_ad.stabilise import with_nodes
 from graphc.records import dataclass, replace
+from graphc.source import Origin
 
 FEWEST = 16
 """Of so many layers a loop, and the stacks of it, take less time than each layer by itself."""
@@ -274,7 +275,7 @@ def _loop(
             else:
                 row = next(outside)
                 args.append(elements.get(row) or new[row[0]])
-        with stamped(node.origin, node.place):
+        with stamped(_origin(layers, len(step)), node.place):
             step.append(with_args(node, tuple(args)))
     loop = Loop(
         symbol,
@@ -286,7 +287,7 @@ def _loop(
         tuple(step[place] for place in carried),
         tuple(step[place] for place in layers.stacked),
     )
-    with stamped(last[0].origin, last[-1].place):
+    with stamped(_origin(layers, 0), last[-1].place):
         sources = [stack(*(new[node] for node in row), axis=0) for row in elements]
         whole = make_loop(loop, [new[node] for node in layers.carried.values()], sources)
         stacks = [result(whole, number) for number in range(len(carried), len(loop.results))]
@@ -301,6 +302,13 @@ def _loop(
         node: known.fresh(_name_of(row[0])) for node, row in zip(sources, elements, strict=True)
     }
     return ends, told
+
+
+def _origin(layers: Layers, place: int) -> Origin | None:
+    """Return where the nodes at a place come from: the first, alike the others."""
+    first, *others = (layer[place].origin for layer in layers.layers)
+    alike = tuple(one for one in others if one is not None)
+    return None if first is None else Origin(first.span, first.used, alike)
 
 
 def _name_of(source: Node) -> str:

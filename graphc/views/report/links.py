@@ -54,7 +54,10 @@ class Links:
     _by_place: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
 
     def of_origin(self, origin: Origin | None) -> tuple[str, ...]:
-        """Return the names that a place of the text makes, else those of the use around it."""
+        """Return the names that places of the text make, else those of the uses around them."""
+        if origin is not None and origin.alike:
+            apart = (Origin(origin.span, origin.used), *origin.alike)
+            return tuple(dict.fromkeys(name for one in apart for name in self.of_origin(one)))
         while origin is not None:
             if origin in self._by_origin:
                 return self._by_origin[origin]
